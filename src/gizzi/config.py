@@ -1,0 +1,341 @@
+"""gizzi.toml and the environment become frozen settings. Nothing else reads the environment.
+
+Order: the shipped defaults below, then the file, then variables such as GIZZI_STORE__URL for `[store] url`. Field descriptions are the
+reference's text. Durations are written "5s" or "1h" in the file and are seconds (`_s`) in Python.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from gizzi.clock import seconds
+from gizzi.errors import ConfigError
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+FILE_NAME = "gizzi.toml"
+
+
+def _http_url(value: Any) -> Any:
+    if isinstance(value, str) and not value.startswith(("http://", "https://")):
+        raise ValueError(f"{value!r} is not an http:// or https:// address")
+    return value
+
+
+HttpUrl = Annotated[str, BeforeValidator(_http_url)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+
+class Network(_Section):
+    name: str = Field("network", description="The network's name, as pages and messages show it.")
+
+
+class Chain(_Section):
+    id: str = Field(description="The chain's id; validators name it.")
+    parent: str | None = Field(None, description="The relay chain of a side chain: its trouble explains ours.")
+    block_time_s: float = Field(6.0, gt=0, le=3600, description="Expected seconds between blocks.")
+    authorities: int | None = Field(None, ge=1, le=100_000, description="How many authorities vote, where no node says (RPC closed).")
+
+
+class Validator(_Section):
+    number: int = Field(ge=0, description="The number people call it by; unique.")
+    name: str = Field("", description="Its name; `validator-N` where none is given.")
+    chain: str = Field("main", description="The chain it validates.")
+    host: str | None = Field(None, description="Its address for SSH.")
+    metrics_url: HttpUrl | None = Field(None, description="The node's Prometheus page, usually port 9615.")
+    rpc_url: HttpUrl | None = Field(None, description="The node's JSON-RPC over HTTP, usually port 9944.")
+    node_exporter_url: HttpUrl | None = Field(None, description="node_exporter's page on its host, usually port 9100.")
+    unit: str = Field("", description="The systemd unit that runs the node; needed for logs and restarts.")
+    authority: bool = Field(True, description="It holds session keys and should vote.")
+    authority_id: str | None = Field(None, description="Its GRANDPA public key (0x…): shows a second signer, and who is missing.")
+    standby_hosts: tuple[str, ...] | None = Field(
+        None, description="Hosts that could sign with the same keys; [] says there are none; leave it out where nobody knows."
+    )
+    role: str | None = Field(None, description="The role that looks after it.")
+    data_dir: str = Field("/", description="Where its database lies; the file system whose free space counts.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Anything else: cloud, region, owner.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("name") and "number" in data:
+            return {**data, "name": f"validator-{data['number']}"}
+        return data
+
+
+class Prometheus(_Section):
+    url: HttpUrl | None = Field(None, description="A Prometheus server (or any PromQL engine) to read the whole fleet from.")
+    chain_label: str = Field("chain", description="The label that names the chain of a discovered target.")
+    match: str = Field("substrate_block_height", description="The metric by which validators are discovered among its targets.")
+
+
+class Collect(_Section):
+    every_s: Duration = Field(5.0, alias="every", ge=0.2, description="How often each validator is polled.")
+    timeout_s: Duration = Field(3.0, alias="timeout", gt=0, description="How long one answer may take.")
+    host_every_s: Duration = Field(30.0, alias="host_every", ge=0.2, description="How often a host's disk, memory, unit and log are read.")
+
+
+class Ssh(_Section):
+    user: str | None = Field(None, description="The account on validators' hosts; without it nothing is read over SSH.")
+    port: int = Field(22, ge=1, le=65535, description="The port of sshd.")
+    key_file: str | None = Field(None, description="The private key.")
+    known_hosts: str = Field("~/.ssh/known_hosts", description="The host keys that are trusted; any other key is refused.")
+    manager: Literal["systemctl", "systemctl --user"] = Field("systemctl", description="What runs the unit.")
+    timeout_s: Duration = Field(10.0, alias="timeout", gt=0, description="How long one command may take.")
+
+
+class Tiers(_Section):
+    local: tuple[str, ...] = Field((), description="Models of the local tier, best first.")
+    standard: tuple[str, ...] = Field((), description="Models of the standard tier, best first.")
+    frontier: tuple[str, ...] = Field((), description="Models of the frontier tier, best first.")
+
+
+class Budget(_Section):
+    day_usd: Decimal = Field(Decimal(5), ge=0, description="US$ a day for models.")
+    month_usd: Decimal = Field(Decimal(45), ge=0, description="US$ a month for models.")
+
+
+class Policy(_Section):
+    mode: Literal["suggest", "auto"] = Field("suggest", description="suggest asks before every write; auto acts where allowed.")
+    reserve: int = Field(2, ge=0, description="Authorities kept in hand below what finality can lose.")
+    cooldown_s: Duration = Field(3600.0, alias="cooldown", description="How long after a restart the next one asks a person.")
+    verify_after_s: Duration = Field(120.0, alias="verify_after", description="How long after an action its effect is judged.")
+    approval_ttl_s: Duration = Field(1800.0, alias="approval_ttl", description="How long an approval may be given and used.")
+
+
+class Notify(_Section):
+    urls: tuple[str, ...] = Field((), description="Channels, as Apprise addresses.")
+
+
+class ApiToken(_Section):
+    name: str = Field(description="Whose token it is.")
+    role: Literal["viewer", "approver"] = Field("viewer", description="viewer reads; approver may say yes.")
+    token_env: str = Field(description="The environment variable or systemd credential that holds it.")
+
+
+class Api(_Section):
+    listen: str = Field("127.0.0.1:8080", description="Where the daemon listens; beyond loopback only with a token.")
+    token_env: str = Field("GIZZI_API_TOKEN", description="The variable or systemd credential that holds the operator's token.")
+    public_status: bool = Field(False, description="Opens GET /api/network/status, and nothing else, to everybody.")
+    tokens: tuple[ApiToken, ...] = Field((), description="Tokens of more people than one.")
+
+
+class Store(_Section):
+    url: str = Field("sqlite:///gizzi.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+
+
+class Plugins(_Section):
+    folder: str = Field("plugins", description="Every .py file here is loaded; relative to this file.")
+
+
+class Settings(_Section):
+    network: Network = Network()
+    chains: tuple[Chain, ...] = ()
+    validators: tuple[Validator, ...] = ()
+    prometheus: Prometheus = Prometheus()
+    collect: Collect = Collect()
+    ssh: Ssh = Ssh()
+    tiers: Tiers = Tiers()
+    budget: Budget = Budget()
+    policy: Policy = Policy()
+    notify: Notify = Notify()
+    api: Api = Api()
+    store: Store = Store()
+    plugins: Plugins = Plugins()
+    rules: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="A rule's `enabled`, `hold`, `severity` and thresholds: [rules.peers_low] below = 5."
+    )
+    file: Path | None = Field(None, exclude=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        numbers = [v.number for v in self.validators]
+        doubles = sorted({n for n in numbers if numbers.count(n) > 1}) if len(set(numbers)) != len(numbers) else []
+        if doubles:
+            raise ValueError(f"validators: the number {doubles[0]} is used twice; each validator needs its own")
+        ids = [c.id for c in self.chains]
+        if len(set(ids)) != len(ids):
+            raise ValueError("chains: the same id is used twice")
+        for chain in self.chains:
+            if chain.parent is not None and chain.parent not in ids:
+                raise ValueError(f"chains: {chain.id!r} has the parent {chain.parent!r}, which is not among the chains")
+            _reject_cycle(chain, {c.id: c for c in self.chains})
+        for validator in self.validators:
+            if ids and validator.chain not in ids:
+                hint = nearest(validator.chain, ids)
+                raise ValueError(f"validators: number {validator.number} names the chain {validator.chain!r}{hint}")
+        return self
+
+    def chain(self, chain_id: str) -> Chain:
+        """The chain of that id; one with defaults where the file does not list it."""
+        return next((c for c in self.chains if c.id == chain_id), None) or Chain(id=chain_id)
+
+    def secret(self, name: str) -> SecretStr | None:
+        """A secret by name: the environment first, then the systemd credential of that name. None where neither has it."""
+        value = os.environ.get(name)
+        folder = os.environ.get("CREDENTIALS_DIRECTORY")
+        if not value and folder and (Path(folder) / name).is_file():
+            value = (Path(folder) / name).read_text().strip()
+        return SecretStr(value) if value else None
+
+
+def _reject_cycle(chain: Chain, by_id: Mapping[str, Chain]) -> None:
+    seen = {chain.id}
+    at = chain
+    while at.parent is not None and at.parent in by_id:
+        if at.parent in seen:
+            raise ValueError(f"chains: {chain.id!r} is its own ancestor")
+        seen.add(at.parent)
+        at = by_id[at.parent]
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """ "; did you mean 'every'?" for a misspelt word, else the known words if they are few, else nothing."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known are: {', '.join(sorted(known))}" if 0 < len(known) <= 12 else ""
+
+
+def find_file() -> Path | None:
+    """gizzi.toml here, else in the user's configuration folder, else in the system's."""
+    home = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    for folder in (Path.cwd(), Path(home) / "gizzi", Path("/etc/gizzi")):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    return None
+
+
+def load(file: Path | str | None = None, *, need_fleet: bool = False) -> Settings:
+    """Read the settings. Without a file the defaults stand, unless `need_fleet`.
+
+    Raises ConfigError, which names the file and the key.
+    """
+    path = Path(file) if file is not None else find_file()
+    raw = _read_toml(path) if path is not None else {}
+    if path is not None:
+        _anchor(raw, path)
+    _override(raw, os.environ)
+    settings = parse(raw, str(path or "defaults and environment"))
+    if path is not None:
+        settings = settings.model_copy(update={"file": path.resolve()})
+    if need_fleet and not settings.validators and settings.prometheus.url is None:
+        where = f"{path} lists no validators" if path else f"there is no {FILE_NAME} here"
+        raise ConfigError(f"{where}; write one with `gizzi init`, or name one with --config FILE")
+    return settings
+
+
+def parse(raw: Mapping[str, Any], origin: str) -> Settings:
+    """Turn plain data into settings. `origin` is what an error calls the file."""
+    try:
+        return Settings.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{origin}: {explain(error, Settings)}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first fault of a validation, as one line that names the key and, for an unknown one, the nearest known."""
+    first, *more = error.errors()
+    place = first["loc"]
+    key = _key_text(place)
+    if first["type"] == "extra_forbidden":
+        text = f"unknown key {key}{nearest(str(place[-1]), _known_keys(model, place[:-1]))}"
+    elif first["type"] == "missing":
+        text = f"{key} is missing"
+    else:
+        message = first["msg"].removeprefix("Value error, ")
+        text = f"{key}: {message}" if key else message
+    return text + (f" (and {len(more)} more)" if more else "")
+
+
+def _key_text(place: tuple[int | str, ...]) -> str:
+    """("collect", "every") -> "[collect] every"; ("validators", 2, "number") -> "[[validators]] #3 number"."""
+    if not place:
+        return ""
+    words = [str(part) for part in place]
+    if len(place) > 1 and isinstance(place[1], int):
+        return f"[[{words[0]}]] #{place[1] + 1} {'.'.join(words[2:])}".strip()
+    return f"[{words[0]}] {'.'.join(words[1:])}" if len(place) > 1 else words[0]
+
+
+def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
+    for part in place:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        kinds = [field.annotation, *get_args(field.annotation)] if field else []
+        inner = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+        if inner is None:
+            return []
+        model = inner
+    return [f.alias or name for name, f in model.model_fields.items() if not f.exclude]
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; write one with `gizzi init`, or name another with --config FILE") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+
+
+def _anchor(raw: dict[str, Any], path: Path) -> None:
+    """Make the file's relative paths relative to the file, so that every process meets in the same store."""
+    folder = path.resolve().parent
+    store = raw.get("store")
+    if isinstance(store, dict):
+        url = store.setdefault("url", "sqlite:///gizzi.db")
+    else:
+        url = raw.setdefault("store", {"url": "sqlite:///gizzi.db"}).get("url") if store is None else None
+    if isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////") and url != "sqlite:///:memory:":
+        raw["store"]["url"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+    plugins = raw.setdefault("plugins", {})
+    if isinstance(plugins, dict):
+        plugins["folder"] = str(folder / str(plugins.get("folder", "plugins")))
+
+
+def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> None:
+    for name in sorted(environment):
+        if not name.startswith("GIZZI_") or "__" not in name:
+            continue
+        *sections, key = [part.lower() for part in name.removeprefix("GIZZI_").split("__")]
+        at = raw
+        for section in sections:
+            at = at.setdefault(section, {})
+            if not isinstance(at, dict):
+                raise ConfigError(f"the environment variable {name}: {section!r} is not a table of {FILE_NAME}")
+        if sections[0] not in Settings.model_fields:
+            hint = nearest(sections[0], list(Settings.model_fields))
+            raise ConfigError(f"the environment variable {name} names no key of {FILE_NAME}{hint}")
+        at[key] = _toml_value(environment[name])
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def inside_coding_agent() -> bool:
+    """True in the shell of a coding agent, where nobody may approve."""
+    return bool(os.environ.get("CLAUDECODE"))
+
+
+def is_terminal() -> bool:
+    """True where a person reads standard output and may type an answer."""
+    return sys.stdout.isatty() and sys.stdin.isatty()

@@ -1,0 +1,51 @@
+"""Everything Gizzi raises on purpose.
+
+GizziError                 a plain line for a person; exit code 1
+├── ConfigError            gizzi.toml, a scenario or a plugin is wrong; names the file and the key; exit code 2
+├── UsageError             a command was called with words it cannot take; exit code 2
+├── NotFound               no such validator, incident, rule …
+├── StoreError             the database is locked, full, read-only or from a newer version
+└── SourceError            a validator could not be read; carries the kind of failure, which rules look at
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+FailureKind = Literal["refused", "timeout", "unreadable", "unauthorised", "http", "rpc", "host_key", "internal"]
+"""Why a source failed.
+
+refused: no connection (refused, reset, no route, unknown name). timeout: connected, but no answer in time.
+unreadable: an answer that is not what it should be. unauthorised: 401, 403 or SSH permission denied. http: another HTTP status.
+rpc: a well-formed JSON-RPC error. host_key: the SSH host key is unknown or changed. internal: a bug in the source itself.
+"""
+
+
+class GizziError(Exception):
+    """The message is complete for the person who reads it: what happened, to what, and what to do next."""
+
+    exit_code = 1
+
+
+class ConfigError(GizziError):
+    exit_code = 2
+
+
+class UsageError(GizziError):
+    exit_code = 2
+
+
+class NotFound(GizziError):
+    pass
+
+
+class StoreError(GizziError):
+    pass
+
+
+class SourceError(GizziError):
+    """Raised by a source or by what it reads through; becomes an observation of failure, never the end of the loop."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        super().__init__(message)
+        self.kind: FailureKind = kind
