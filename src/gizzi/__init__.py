@@ -1,0 +1,16 @@
+"""Gizzi: an on-call engineer for fleets of Substrate validators. This page is what an extension needs.
+
+from gizzi import rule
+
+@rule("few_leaves", severity="low", hold="5m", needs=("number_leaves",))
+def few_leaves(v, fleet, *, above=20):
+    if v.number_leaves is not None and v.number_leaves > above:
+        return f"{v.number_leaves} leaves: its view of the chain keeps forking"
+"""
+
+from gizzi.alerts.finding import UNKNOWN, Finding
+from gizzi.config import Chain, Settings, Validator
+from gizzi.errors import GizziError, SourceError
+from gizzi.registry import rule, source
+
+__all__ = ["UNKNOWN", "Chain", "Finding", "GizziError", "Settings", "SourceError", "Validator", "rule", "source"]

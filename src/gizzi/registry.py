@@ -59,6 +59,7 @@ class Source:
     scope: Literal["validator", "fleet"]
     applies: Callable[..., bool]
     gives: tuple[str, ...]
+    reports: str
     wants: tuple[str, ...]
     summary: str
     where: str
@@ -91,9 +92,9 @@ def rule(
 ) -> Callable[[_Function], _Function]:
     """Mark a pure function as an alert rule.
 
-    It is called as `check(v, fleet)` for each validator (`fleet` is its chain), `check(fleet)` with scope "chain", `check(gizzi)` with
-    scope "gizzi", and returns the alert's text (or a `Finding`) while the condition holds, None when it does not, and UNKNOWN when it cannot
-    tell. Keyword-only arguments with defaults are its thresholds, and keys of `[rules.NAME]`.
+    It is called as `check(v, fleet)` for each validator (`fleet` is its chain), `check(fleet)` with scope "chain", `check(gizzi)`
+    with scope "gizzi", and returns the alert's text (or a `Finding`) while the condition holds, None when it does not, and UNKNOWN
+    when it cannot tell. Keyword-only arguments with defaults are its thresholds, and keys of `[rules.NAME]`.
 
     hold: how long the condition must last. needs: the observations it reads; where none of them is seen anywhere the rule is dead.
     series: observations whose recent past it reads with `v.window`. explains: rules of the same validator (for a chain's rule: of the
@@ -137,14 +138,16 @@ def source(
     scope: Literal["validator", "fleet"] = "validator",
     applies: Callable[..., bool] = _always,
     gives: tuple[str, ...] = (),
+    reports: str = "",
 ) -> Callable[[_Function], _Function]:
     """Mark a function (async, or plain and then run in a thread) as a source.
 
-    Its parameters are filled by name: validator, node, ssh, http, fleet, clock, settings. It returns a mapping of observation name to value,
-    with scope "fleet" a mapping of validator number to such mappings; it raises SourceError where it cannot.
+    Its parameters are filled by name: validator (with scope "fleet": validators), node, ssh, http, fleet, clock, settings. It returns
+    a mapping of observation name to value, with scope "fleet" a mapping of validator number to such mappings; it raises SourceError
+    where it cannot.
 
     every: a duration, or "collect" or "host" for the configured periods. applies(validator, settings): whether it is used for that
-    validator. gives: the observation names it can give.
+    validator. gives: the observation names it can give. reports: the source whose `_up` its success or failure tells, its own by default.
     """
 
     def mark(function: _Function) -> _Function:
@@ -152,7 +155,7 @@ def source(
         setattr(
             function,
             _MARK,
-            Source(name, function, every, scope, applies, gives, wants, _summary(function), _where(function)),
+            Source(name, function, every, scope, applies, gives, reports or name, wants, _summary(function), _where(function)),
         )
         return function
 

@@ -65,6 +65,9 @@ class History:
         up_name = f"{seen.source}_up"
         if up_name not in seen.values:
             self._track(up_name, seen.failure is None, seen.at, expires_at)
+        finalized = seen.values.get("finalized_height")
+        if isinstance(finalized, int) and finalized > (self.watermark or -1):
+            self.watermark = finalized
         if seen.failure is None:
             self.failures.pop(seen.source, None)
             self.last_at = seen.at
@@ -78,3 +81,46 @@ class History:
             if name in self.series:
                 track.samples = (array("d"), array("d"))
         track.observe(value, at, expires_at)
+
+
+class ChainHistory:
+    """Who votes, as the nodes' GRANDPA round states tell it. Keys are authority ids (public keys, hex).
+
+    A voter that has not voted yet in a round that has just begun is not absent: only one that every answer named missing, for some
+    time, is.
+    An id counts as a voter once a round named it missing; before that, not being named means nothing.
+    """
+
+    STEP_S = 1.0
+
+    def __init__(self) -> None:
+        self.set_id: int | None = None
+        self.set_changed_at: float | None = None
+        self.voters: set[str] = set()
+        self.missing_since: dict[str, float] = {}
+        self.voted_at: dict[str, float] = {}
+        self._at = 0.0
+
+    def observe(self, set_id: int, missing: tuple[str, ...], at: float) -> None:
+        """Fold in one answer. `missing` are the voters whose vote of the current round has not been seen."""
+        if set_id != self.set_id:
+            if self.set_id is not None and set_id < self.set_id:
+                return
+            self.set_changed_at = at if self.set_id is not None else None
+            self.set_id = set_id
+            self.voters.clear()
+            self.missing_since.clear()
+        elif at - self._at < self.STEP_S:
+            return
+        self._at = at
+        still = set(missing)
+        for voter in self.voters - still:
+            self.missing_since.pop(voter, None)
+            self.voted_at[voter] = at
+        for voter in still:
+            self.missing_since.setdefault(voter, at)
+        self.voters |= still
+
+    def absent(self, now: float, for_s: float) -> frozenset[str]:
+        """Voters that nobody has seen vote for at least `for_s`."""
+        return frozenset(voter for voter, since in self.missing_since.items() if now - since >= for_s)

@@ -1,0 +1,1 @@
+"""Rules turn status and history into alerts, and alerts with one cause into one incident. Pure."""

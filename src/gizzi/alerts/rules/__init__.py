@@ -1,0 +1,1 @@
+"""The built-in rules, one file for each thing that goes wrong."""

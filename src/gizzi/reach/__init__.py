@@ -1,0 +1,48 @@
+"""How a validator is reached. Sources read through these; the simulator has its own, so that the same sources run in simulated time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gizzi.config import Validator
+
+Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
+"""Samples of a metrics page by name: labels and value."""
+
+
+class Node(Protocol):
+    async def metrics(self, validator: Validator, names: frozenset[str]) -> Samples:
+        """The wanted samples of its metrics page. Raises SourceError."""
+        ...
+
+    async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
+        """The result of one JSON-RPC call. Raises SourceError; an RPC error has the kind "rpc" and the code in its message."""
+        ...
+
+
+class Ssh(Protocol):
+    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
+        """Standard output of a command on its host, the arguments passed as they are, never through a shell.
+
+        Raises SourceError: refused, timeout, unauthorised, host_key, or "http" with the exit status where the command failed.
+        """
+        ...
+
+
+class Http(Protocol):
+    async def get_json(self, url: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an HTTP answer. Raises SourceError."""
+        ...
+
+    async def get(self, url: str) -> bytes:
+        """The body of an HTTP answer, at most 50 MB. Raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    node: Node
+    ssh: Ssh | None
+    http: Http
