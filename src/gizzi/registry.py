@@ -25,7 +25,7 @@ from gizzi.errors import ConfigError, GizziError, NotFound
 
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
-RuleScope = Literal["validator", "chain", "gizzi"]
+RuleScope = Literal["validator", "chain", "gizzi", "off"]
 _MARK = "__gizzi__"
 _BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources")
 _Function = TypeVar("_Function", bound=Callable[..., Any])

@@ -1,0 +1,178 @@
+"""Every alert that is pending or firing, and how it moves: pending -> firing -> resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
+from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+from gizzi.fleet.observation import text as observation_text
+from gizzi.fleet.view import ChainView, ValidatorView
+from gizzi.registry import Rule
+
+CLEAR_FOR_S = 4.0
+"""A condition must be seen not to hold twice, this far apart, before its alert resolves."""
+FLAP_WINDOW_S = 900.0
+LONGEST_CLEAR_S = 300.0
+
+
+@dataclass
+class Turn:
+    """What changed in one evaluation, in order."""
+
+    fired: list[Alert] = field(default_factory=list)
+    resolved: list[Alert] = field(default_factory=list)
+    changed: list[Alert] = field(default_factory=list)
+
+
+class AlertBook:
+    """Holds the alerts. Rules are given already configured, by scope."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        rules = list(rules)
+        self.rules = {rule.name: rule for rule in rules}
+        self._calls = {scope: [(rule, _call(rule)) for rule in rules if rule.scope == scope] for scope in ("validator", "chain", "gizzi")}
+        self.alerts: dict[Key, Alert] = {}
+        self._by_subject: dict[str, set[str]] = {}
+        self._last_resolved: dict[Key, tuple[float, int]] = {}
+
+    def restore(self, alerts: Iterable[Alert]) -> None:
+        """Take up the firing alerts of an earlier process. They resolve once their condition is seen not to hold."""
+        for alert in alerts:
+            self.alerts[alert.key] = alert
+            self._by_subject.setdefault(alert.subject, set()).add(alert.rule)
+
+    def firing(self) -> list[Alert]:
+        return [alert for alert in self.alerts.values() if alert.state == "firing"]
+
+    def look_at_validator(self, v: ValidatorView, fleet: ChainView, turn: Turn) -> None:
+        subject = validator_subject(v.number)
+        active = self._by_subject.get(subject)
+        for rule, check in self._calls["validator"]:
+            answer = check(v, fleet)
+            if answer is None and (active is None or rule.name not in active):
+                continue
+            seen_at = max((v.seen_at(name) or 0.0 for name in rule.needs), default=0.0) or v.now
+            self._move(subject, rule, answer, v.now, min(seen_at, v.now), turn, chain=fleet.chain.id, view=v)
+            active = self._by_subject.get(subject)
+
+    def look_at_chain(self, fleet: ChainView, turn: Turn) -> None:
+        subject = chain_subject(fleet.chain.id)
+        for rule, check in self._calls["chain"]:
+            answer = check(fleet)
+            if answer is not None or (subject, rule.name) in self.alerts:
+                self._move(subject, rule, answer, fleet.now, fleet.now, turn, chain=fleet.chain.id, fleet=fleet)
+
+    def look_at_gizzi(self, gizzi: object, now: float, turn: Turn) -> None:
+        for rule, check in self._calls["gizzi"]:
+            answer = check(gizzi)
+            if answer is not None or (GIZZI, rule.name) in self.alerts:
+                self._move(GIZZI, rule, answer, now, now, turn, chain=None)
+
+    def drop_strangers(self, subjects: set[str], now: float, turn: Turn) -> None:
+        """Resolve alerts whose validator, chain or rule is no longer watched."""
+        for alert in list(self.alerts.values()):
+            if alert.subject not in subjects or self.rules.get(alert.rule) is None or self.rules[alert.rule].scope == "off":
+                alert.text += " (no longer watched)"
+                self._end(alert, now, turn)
+
+    def _move(
+        self,
+        subject: str,
+        rule: Rule,
+        answer: Answer,
+        now: float,
+        seen_at: float,
+        turn: Turn,
+        *,
+        chain: str | None,
+        view: ValidatorView | None = None,
+        fleet: ChainView | None = None,
+    ) -> None:
+        """Advance one alert by one answer. `seen_at` is when the newest observation behind the answer was made."""
+        alert = self.alerts.get((subject, rule.name))
+        if answer is UNKNOWN:
+            return
+        if answer is None:
+            if alert is not None:
+                self._clear(alert, now, turn)
+            return
+        finding = answer if isinstance(answer, Finding) else Finding(str(answer))
+        if alert is None:
+            alert = Alert(subject, rule.name, chain, rule.severity, "", (), (), since=seen_at)
+            alert.flaps = self._flaps(alert.key, now)
+            self.alerts[alert.key] = alert
+            self._by_subject.setdefault(subject, set()).add(rule.name)
+        _describe(alert, rule, finding, view, fleet, turn)
+        alert.clear_since = None
+        held_s = now - alert.since
+        if alert.state == "pending" and held_s >= rule.hold_s and (rule.hold_s == 0 or seen_at > alert.since):
+            alert.state = "firing"
+            alert.fired_at = now
+            turn.fired.append(alert)
+
+    def _clear(self, alert: Alert, now: float, turn: Turn) -> None:
+        if alert.state == "pending":
+            self._forget(alert)
+            return
+        if alert.clear_since is None:
+            alert.clear_since = now
+        if now - alert.clear_since >= min(CLEAR_FOR_S * 2**alert.flaps, LONGEST_CLEAR_S):
+            self._end(alert, now, turn)
+
+    def _end(self, alert: Alert, now: float, turn: Turn) -> None:
+        self._forget(alert)
+        if alert.state != "firing":
+            return
+        alert.state = "resolved"
+        alert.resolved_at = now
+        self._last_resolved[alert.key] = (now, alert.flaps)
+        turn.resolved.append(alert)
+
+    def _forget(self, alert: Alert) -> None:
+        self.alerts.pop(alert.key, None)
+        self._by_subject[alert.subject].discard(alert.rule)
+
+    def _flaps(self, key: Key, now: float) -> int:
+        last = self._last_resolved.pop(key, None)
+        return last[1] + 1 if last is not None and now - last[0] <= FLAP_WINDOW_S else 0
+
+
+def _call(rule: Rule):  # type: ignore[no-untyped-def]
+    """The rule's function with its configured thresholds bound, bare where they are its defaults."""
+    defaults = getattr(rule.check, "__kwdefaults__", None) or {}
+    limits = dict(rule.limits)
+    if limits == defaults:
+        return rule.check
+    return lambda *args: rule.check(*args, **limits)
+
+
+def _describe(alert: Alert, rule: Rule, finding: Finding, view: ValidatorView | None, fleet: ChainView | None, turn: Turn) -> None:
+    """Bring the alert's words up to date; what a firing alert rests on is kept as it was when it fired, people are told of changes."""
+    severity = finding.severity or rule.severity
+    validators = finding.validators or ((view.number,) if view is not None else ())
+    if alert.state == "firing":
+        validators = tuple(sorted({*alert.validators, *validators}))
+        if (severity, validators) != (alert.severity, alert.validators):
+            turn.changed.append(alert)
+    else:
+        alert.evidence = tuple(_evidence(finding.evidence or rule.needs, validators, view, fleet))
+    alert.text = finding.text
+    alert.severity = severity  # type: ignore[assignment]
+    alert.validators = validators
+
+
+def _evidence(
+    names: tuple[str, ...], validators: tuple[int, ...], view: ValidatorView | None, fleet: ChainView | None
+) -> Iterable[tuple[str, str]]:
+    """(observation id, its text) of what a finding rests on; for a chain, of the first five validators it concerns."""
+    views = [view] if view is not None else [v for v in fleet or () if v.number in validators][:5]
+    for v in views:
+        for name in names:
+            value = getattr(v, name)
+            if value is not None:
+                yield f"{v.number}/{name}", observation_text(name, value)
+
+
+__all__ = ["AlertBook", "Turn"]

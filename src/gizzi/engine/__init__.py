@@ -1,0 +1,1 @@
+"""The loop: collect, fold, evaluate, correlate, decide, record."""

@@ -1,0 +1,123 @@
+"""Decisions without a model: the table in reflex.toml, read from the top."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from gizzi.alerts.incident import Decision, Incident
+from gizzi.fleet.facts import Facts
+from gizzi.fleet.view import ChainView, ValidatorView
+
+SLOT_GAP_S = 120.0
+"""A pause of the whole chain shorter than this is taken for skipped slots; chain_stalled escalates once it lasts longer."""
+PLANNED_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the conditions look at.
+
+    facts: of each validator of the incident. reserve: authorities kept in hand. restart_failed: a restart of ours did not help here.
+    """
+
+    incident: Incident
+    fleet: ChainView | None
+    facts: Mapping[int, Facts]
+    reserve: int = 2
+    restart_failed: bool = False
+    now: float = 0.0
+
+    def views(self) -> list[ValidatorView]:
+        return [v for v in self.fleet.validators if v.number in self.incident.validators] if self.fleet else []
+
+
+def _chain_wide(s: Situation) -> bool:
+    return s.incident.cause().of_chain
+
+
+def _over_budget(s: Situation) -> bool:
+    if s.fleet is None or s.fleet.can_lose is None:
+        return False
+    gone = {*s.fleet.missing, *(number for number, facts in s.facts.items() if facts.up is False)}
+    return max(len(gone), s.fleet.missing_count) > max(0, s.fleet.can_lose - s.reserve)
+
+
+def _slot_gap(s: Situation) -> bool:
+    if s.fleet is None or s.incident.rule != "chain_stalled":
+        return False
+    stills = [v.still_s("block_height") for v in s.fleet.validators]
+    calm = all(v.up and not v.syncing and (v.peers is None or v.peers >= 3) for v in s.fleet.validators)
+    return calm and all(still is not None and still > s.fleet.chain.block_time_s * 4 for still in stills) and max(stills) < SLOT_GAP_S  # type: ignore[type-var,operator]
+
+
+def _session_change(s: Situation) -> bool:
+    return any(facts.in_session_change for facts in s.facts.values())
+
+
+def _planned_restarts(s: Situation) -> bool:
+    """At least two other validators of the chain came back from a clean restart within the last minutes."""
+    if s.fleet is None:
+        return False
+    others = [v for v in s.fleet.validators if v.number not in s.incident.validators or v.up]
+    restarted = [
+        v for v in others if v.up and v.moved("process_start_at") and not v.unclean_stop and s.now - (v.process_start_at or 0) < PLANNED_S
+    ]
+    return len(restarted) >= 2
+
+
+CONDITIONS: dict[str, Callable[[Situation], bool]] = {
+    "chain_wide": _chain_wide,
+    "over_budget": _over_budget,
+    "one_validator": lambda s: len(s.incident.validators) == 1,
+    "facts_clean": lambda s: bool(s.facts) and all(not f.unclean() and f.unknown() in ([], ["up"]) for f in s.facts.values()),
+    "slot_gap": _slot_gap,
+    "session_change": _session_change,
+    "planned_restarts": _planned_restarts,
+    "unclean_stop": lambda s: any(f.unclean_stop for f in s.facts.values()),
+    "twin": lambda s: any(f.twin_running for f in s.facts.values()),
+    "db_lost": lambda s: any(f.db_lost for f in s.facts.values()),
+    "restart_failed": lambda s: s.restart_failed,
+}
+
+
+@cache
+def table() -> Sequence[Mapping[str, Any]]:
+    rows: list[Mapping[str, Any]] = tomllib.loads(files("gizzi.engine").joinpath("reflex.toml").read_text(encoding="utf-8"))["row"]
+    return rows
+
+
+def decide(situation: Situation) -> Decision:
+    """The first row that fits. The last row fits always."""
+    rule = situation.incident.rule
+    row = next(
+        row for row in table() if rule in row.get("rules", (rule,)) and all(CONDITIONS[name](situation) for name in row.get("when", ()))
+    )
+    reasoning = row["because"]
+    if row["action"] == "investigate":
+        reasoning += _what_is_unknown(situation)
+    return Decision(
+        action=row["action"],
+        reasoning=reasoning,
+        confidence=1.0,
+        evidence=_evidence(situation.incident),
+        estimated_downtime_min=row.get("downtime_min"),
+        escalate_to=row.get("to", "the operator on call") if row["action"] == "escalate" else None,
+    )
+
+
+def _what_is_unknown(situation: Situation) -> str:
+    unknown = sorted({name for facts in situation.facts.values() for name in facts.unknown()})
+    return f" Not known, so a restart is not proposed: {', '.join(unknown)}." if unknown else ""
+
+
+def _evidence(incident: Incident) -> tuple[tuple[str, str], ...]:
+    """The observations that the cause rests on, quoted as they were when the alert fired."""
+    seen: dict[str, str] = {}
+    for alert in sorted(incident.alerts.values(), key=lambda alert: alert.rule != incident.rule):
+        seen.update({observation: text for observation, text in alert.evidence if observation not in seen})
+    return tuple(seen.items())[:12]

@@ -1,0 +1,81 @@
+"""The whole fleet: folds collections into histories, and gives fresh views of validators and chains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gizzi.config import Chain, Validator
+from gizzi.fleet.history import ChainHistory, History
+from gizzi.fleet.observation import Collected
+from gizzi.fleet.view import ChainView, ValidatorView
+
+CHECK_EVERY_BLOCKS = 4
+"""Block hashes are compared at finalized heights divisible by this, so that all nodes are asked about the same one for a while."""
+
+
+class Fleet:
+    """chains: every chain of the validators, by id. watermarks: highest finalized block each validator ever reported."""
+
+    def __init__(
+        self,
+        validators: Sequence[Validator],
+        chains: Mapping[str, Chain],
+        series: Iterable[str] = (),
+        watermarks: Mapping[int, int] | None = None,
+    ) -> None:
+        series = frozenset(series)
+        marks = watermarks or {}
+        self.validators = {v.number: v for v in validators}
+        self.chains = chains
+        self.histories = {v.number: History(series, marks.get(v.number)) for v in validators}
+        self.votes = {chain: ChainHistory() for chain in chains}
+        self.seen: set[str] = set()
+        self._views: dict[int, ValidatorView] = {}
+        self._chain_views: dict[str, ChainView] = {}
+        self._members = {chain: [v.number for v in validators if v.chain == chain] for chain in chains}
+
+    def fold(self, collections: Iterable[Collected], now: float) -> tuple[list[int], list[str]]:
+        """Take in what was collected. Returns the numbers and chains about which something new is known, or something has gone stale."""
+        touched: dict[int, None] = {}
+        for seen in collections:
+            history = self.histories.get(seen.validator)
+            if history is None:
+                continue
+            history.observe(seen)
+            touched[seen.validator] = None
+            missing = seen.values.get("grandpa_missing")
+            set_id = seen.values.get("grandpa_set_id")
+            if isinstance(missing, tuple) and isinstance(set_id, int):
+                self.votes[self.validators[seen.validator].chain].observe(set_id, missing, seen.at)
+        for number, view in self._views.items():
+            if view._expires_at < now:
+                touched[number] = None
+        for number in touched:
+            self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+        chains = sorted({self.validators[number].chain for number in touched})
+        for chain in chains:
+            self._chain_views.pop(chain, None)
+        return list(touched), chains
+
+    def view(self, number: int, now: float) -> ValidatorView:
+        """The validator as of its latest change; empty where nothing was ever seen."""
+        view = self._views.get(number)
+        if view is None:
+            view = self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+        return view
+
+    def chain_view(self, chain: str, now: float) -> ChainView:
+        view = self._chain_views.get(chain)
+        if view is None:
+            about = self.chains[chain]
+            parent = self.chain_view(about.parent, now) if about.parent in self.chains else None
+            members = [self.view(number, now) for number in self._members[chain]]
+            view = self._chain_views[chain] = ChainView(about, members, self.votes[chain], now, parent)
+        return view
+
+    def check_height(self, chain: str) -> int | None:
+        """The height at which block hashes of this chain's nodes are compared now; None while no finalized height is known."""
+        view = self._chain_views.get(chain)
+        if view is None or view.median_finalized is None:
+            return None
+        return view.median_finalized // CHECK_EVERY_BLOCKS * CHECK_EVERY_BLOCKS

@@ -1,0 +1,158 @@
+"""HTTP, bounded: no redirects, no cookies, no proxies, answers of a limited size, and every failure as a SourceError that names host and port."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from gizzi.errors import SourceError
+from gizzi.readers.jsonrpc import read_json
+from gizzi.readers.text import one_line
+
+MAX_BODY_BYTES = 50_000_000
+_MAX_ERROR_BYTES = 10_000
+_KEEP_ALIVE_S = 75.0
+_DNS_CACHE_S = 30
+_READ_BUFFER_BYTES = 2**20
+"""A whole metrics page, so that reading it is not paused and resumed."""
+_ATTEMPTS = 3
+"""A connection kept from before the server's restart, or that a firewall forgot, fails once; then the next is tried."""
+
+
+def new_session() -> aiohttp.ClientSession:
+    """A session for any number of hosts. It sets no time-outs: who calls does. Needs a running loop; close it after use."""
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=_DNS_CACHE_S)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None),
+        headers={"User-Agent": "gizzi", "Accept": "*/*"},
+        read_bufsize=_READ_BUFFER_BYTES,
+    )
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    *,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    limit_bytes: int = MAX_BODY_BYTES,
+) -> bytes:
+    """The body of an answer with status 200. For reads only: it may be sent again. Raises SourceError, never anything of aiohttp's."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with session.request(method, url, data=body, headers=headers, params=params, allow_redirects=False) as response:
+                if response.status != 200:
+                    raise await _status_error(response, url)
+                return await _read(response, limit_bytes, url)
+        except aiohttp.ClientConnectorError as error:
+            raise _not_connected(error, url) from None
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            if attempt == _ATTEMPTS:
+                raise SourceError("refused", f"{place(url)} closed the connection without an answer") from error
+        except aiohttp.ClientPayloadError:
+            raise SourceError("unreadable", f"the answer of {place(url)} was cut off") from None
+        except aiohttp.InvalidURL:
+            raise SourceError("refused", f"{place(url)} is not an address") from None
+        except (aiohttp.ClientError, UnicodeError) as error:
+            raise SourceError("unreadable", f"{place(url)} does not answer in HTTP ({type(error).__name__})") from None
+    raise AssertionError("unreachable")
+
+
+async def _read(response: aiohttp.ClientResponse, limit_bytes: int, url: str) -> bytes:
+    chunks: list[bytes] = []
+    size = response.content_length or 0
+    while size <= limit_bytes:
+        chunk = await response.content.readany()
+        if not chunk:
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if not chunks:
+            size = 0
+        chunks.append(chunk)
+        size += len(chunk)
+    response.close()
+    raise SourceError("unreadable", f"the answer of {place(url)} is larger than {limit_bytes / 1e6:.3g} MB")
+
+
+async def _status_error(response: aiohttp.ClientResponse, url: str) -> SourceError:
+    """What an answer with another status than 200 means; a server that explains itself in JSON (Prometheus does) is quoted."""
+    if response.status in (401, 403):
+        response.close()
+        return SourceError("unauthorised", f"{place(url)} refuses us: HTTP {response.status}; it needs a user and password, or another address")
+    why = ""
+    if 300 <= response.status < 400:
+        why = "; redirects are not followed, so configure the address it leads to"
+    elif response.content_type == "application/json":
+        start = await response.content.read(_MAX_ERROR_BYTES)
+        try:
+            explained = read_json(start, _MAX_ERROR_BYTES)
+        except SourceError:
+            explained = None
+        if isinstance(explained, dict) and isinstance(explained.get("error"), str):
+            why = f": {one_line(explained['error'])}"
+    response.close()
+    return SourceError("http", f"{place(url)} answered HTTP {response.status}{why}")
+
+
+def _not_connected(error: aiohttp.ClientConnectorError, url: str) -> SourceError:
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return SourceError("refused", f"the name in {place(url)} is not known to the DNS")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return SourceError("refused", f"no trusted TLS connection to {place(url)}: {one_line(str(error.__cause__ or error))}")
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return SourceError("internal", "too many open files here; raise the limit of file descriptors (ulimit -n) and start again")
+    reason = one_line(error.strerror or "no connection") if error.errno else "no connection"
+    return SourceError("refused", f"no connection to {place(url)}: {reason}")
+
+
+def place(url: str) -> str:
+    """host:port of an address, without user and password, for messages."""
+    try:
+        parsed = URL(url)
+        host, port = parsed.host, parsed.port
+    except ValueError:
+        return "the address"
+    shown = f"[{host}]" if host and ":" in host else host or "the address"
+    return f"{shown}:{port}" if port else shown
+
+
+class HttpClient:
+    """Plain GETs for sources, each within `timeout_s`. Close it after use."""
+
+    def __init__(self, timeout_s: float, session: aiohttp.ClientSession | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._session = session
+
+    async def get_json(self, url: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON of an HTTP answer. Raises SourceError."""
+        body = await self._get(url, params)
+        try:
+            return read_json(body, MAX_BODY_BYTES)
+        except SourceError as error:
+            raise SourceError(error.kind, f"{place(url)}: {error}") from None
+
+    async def get(self, url: str) -> bytes:
+        """The body of an HTTP answer, at most 50 MB. Raises SourceError."""
+        return await self._get(url, None)
+
+    async def _get(self, url: str, params: Mapping[str, str] | None) -> bytes:
+        if self._session is None:
+            self._session = new_session()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await fetch(self._session, "GET", url, params=params)
+        except TimeoutError:
+            raise SourceError("timeout", f"{place(url)} did not answer in {self._timeout_s:.3g} s") from None
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
