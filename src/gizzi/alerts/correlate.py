@@ -44,22 +44,23 @@ class Correlator:
     chains: by id. sizes: how many of our validators each chain has. round_s: one full poll round.
     """
 
-    def __init__(
-        self, rules: Mapping[str, Rule], chains: Mapping[str, Chain], sizes: Mapping[str, int], round_s: float, next_id: int = 1
-    ) -> None:
+    def __init__(self, rules: Mapping[str, Rule], chains: Mapping[str, Chain], sizes: Mapping[str, int], round_s: float) -> None:
         self._rules = rules
         self._chains = chains
         self._sizes = sizes
         self._round_s = round_s
-        self._next_id = next_id
+        self._next_id = 1
         self.open: dict[int, Incident] = {}
         self._closed: list[Incident] = []
         self._waiting: dict[Key, Alert] = {}
 
-    def restore(self, incidents: Sequence[Incident]) -> None:
-        """Take up the open incidents of an earlier process."""
+    def restore(self, incidents: Sequence[Incident], muted: Sequence[Alert], next_id: int) -> None:
+        """Take up the open incidents and the muted alerts of an earlier process."""
+        self._next_id = next_id
         for incident in incidents:
             self.open[incident.id] = incident
+        for alert in muted:
+            self._waiting[alert.key] = alert
 
     def step(self, now: float, turn: Turn, mutes: Sequence[Silence | Maintenance]) -> list[Change]:
         """Work one evaluation's changes into the incidents; returns what is new in their timelines."""

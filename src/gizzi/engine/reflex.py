@@ -16,6 +16,8 @@ from gizzi.fleet.view import ChainView, ValidatorView
 SLOT_GAP_S = 120.0
 """A pause of the whole chain shorter than this is taken for skipped slots; chain_stalled escalates once it lasts longer."""
 PLANNED_S = 900.0
+LOOK_AGAIN_S = 30.0
+"""A decision to wait is looked at again this often."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def _down_since(v: ValidatorView) -> float | None:
     if v.up is not False:
         return None
     ages: list[float] = [still for name in ("metrics_up", "rpc_up") if getattr(v, name) is False and (still := v.still_s(name)) is not None]
-    return v.now - min(ages, default=0.0)
+    return float(v.now - min(ages, default=0.0))
 
 
 def _db_lost(v: ValidatorView, log_is_current: bool) -> bool | None:

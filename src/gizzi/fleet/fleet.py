@@ -68,7 +68,7 @@ class Fleet:
         view = self._chain_views.get(chain)
         if view is None:
             about = self.chains[chain]
-            parent = self.chain_view(about.parent, now) if about.parent in self.chains else None
+            parent = self.chain_view(about.parent, now) if about.parent is not None and about.parent in self.chains else None
             members = [self.view(number, now) for number in self._members[chain]]
             view = self._chain_views[chain] = ChainView(about, members, self.votes[chain], now, parent)
         return view

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gizzi.config import Validator
 
-Samples = Mapping[str, list[tuple[Mapping[str, str], float]]]
+Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 """Samples of a metrics page by name: labels and value."""
 
 

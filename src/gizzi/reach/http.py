@@ -1,4 +1,4 @@
-"""HTTP, bounded: no redirects, no cookies, no proxies, answers of a limited size, and every failure as a SourceError that names host and port."""
+"""HTTP, bounded: no redirects, cookies or proxies, answers of limited size, every failure a SourceError that names host and port."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def _status_error(response: aiohttp.ClientResponse, url: str) -> SourceErr
     """What an answer with another status than 200 means; a server that explains itself in JSON (Prometheus does) is quoted."""
     if response.status in (401, 403):
         response.close()
-        return SourceError("unauthorised", f"{place(url)} refuses us: HTTP {response.status}; it needs a user and password, or another address")
+        return SourceError("unauthorised", f"{place(url)} answered HTTP {response.status}; it wants a user and a password in its address")
     why = ""
     if 300 <= response.status < 400:
         why = "; redirects are not followed, so configure the address it leads to"

@@ -27,15 +27,16 @@ _MEMO_LABELS = 8
 _PORTION_BYTES = 1024 * 1024
 _PROBED_LINES = 1000
 
-# Possessive (*+, ++) wherever something repeats: a line is read once, forwards, however it is made. \s is what float() strips, and a
-# value has no "_", which float() would take.
+# A line is read in linear time however it is made: runs of one class are possessive, and a repeated group can end in one place only.
+# (Groups are not possessive because Python before 3.11.5 gets that wrong.) \s is what float() strips; a value has no "_", which float()
+# would take.
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*+"
 _KEY = r"[a-zA-Z_][a-zA-Z0-9_]*+"
-_QUOTED = r'(?:[^"\\]++|\\.)*+'
-_LABELS = rf'\s*+(?:{_KEY}\s*+=\s*+"{_QUOTED}"\s*+(?:,\s*+|(?=\}}))){{0,{MAX_LABELS}}}+'
+_QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*'
+_LABELS = rf'\s*+(?:{_KEY}\s*+=\s*+"{_QUOTED}"\s*+(?:,\s*+|(?=\}}))){{0,{MAX_LABELS}}}'
 _SERIES = rf"(?P<name>{_NAME})(?:\s*+\{{(?P<labels>{_LABELS})\}}|(?=\s))"
-_TIMESTAMP = r"(?:\s++[-+.0-9eE]++)?+"
-_EXEMPLAR = r"(?:\s++\#.*+)?+"
+_TIMESTAMP = r"(?:\s++[-+.0-9eE]++)?"
+_EXEMPLAR = r"(?:\s++\#.*+)?"
 _LINE = re.compile(rf"\s*+(?P<series>{_SERIES})\s*+(?P<value>[^\s_]++){_TIMESTAMP}{_EXEMPLAR}\s*+".encode())
 _PAIR = re.compile(rf'({_KEY})\s*+=\s*+"({_QUOTED})"'.encode())
 _ESCAPE = re.compile(r'\\([\\n"])')

@@ -60,13 +60,17 @@ class Store:
     # What the loop writes and reads back
 
     async def record(
-        self, incidents: Iterable[Mapping[str, Any]], alerts: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
+        self, incidents: Iterable[tuple[Mapping[str, Any], bool]], alerts: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Write one evaluation's changes, all or nothing."""
+        """Write one evaluation's changes, all or nothing.
+
+        Each incident comes with whether its state is news: where it is not, an acknowledgement made meanwhile stands.
+        """
 
         def work(connection: Connection) -> None:
-            for row in incidents:
-                connection.execute(self._upsert(schema.incidents, row, ["id"]))
+            for row, state_is_news in incidents:
+                kept = () if state_is_news else ("state", "acknowledged_by")
+                connection.execute(self._upsert(schema.incidents, row, ["id"], kept))
             for row in alerts:
                 connection.execute(self._upsert(schema.alerts, row, ["subject", "rule", "since"]))
             rows = [dict(row) for row in events]
@@ -207,10 +211,10 @@ class Store:
         self.version += 1
         return int(key[0])  # type: ignore[index]
 
-    def _upsert(self, table: Any, row: Mapping[str, Any], keys: list[str]) -> Any:
+    def _upsert(self, table: Any, row: Mapping[str, Any], keys: list[str], kept: Sequence[str] = ()) -> Any:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
         statement = dialect.insert(table).values(**row)
-        changed = {name: statement.excluded[name] for name in row if name not in keys}
+        changed = {name: statement.excluded[name] for name in row if name not in keys and name not in kept}
         return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 

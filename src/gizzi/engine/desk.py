@@ -1,0 +1,96 @@
+"""What people ask and say, from any face and any process: incidents, acknowledgements, silences, maintenance; all kept in the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from gizzi.alerts.incident import alert_json, incident_json
+from gizzi.clock import Clock, iso, seconds
+from gizzi.config import Settings, nearest
+from gizzi.engine import records
+from gizzi.errors import NotFound, UsageError
+from gizzi.registry import Registry
+from gizzi.store import Store
+
+_INCIDENT = re.compile(r"(?:inc-)?(\d{1,9})", re.IGNORECASE)
+
+
+class Desk:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def incidents(self, *, open_only: bool = False, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
+        """Incidents as every face shows them, newest first."""
+        rows = await self._store.incident_rows(open_only=open_only, limit=limit, offset=offset)
+        alerts = await self._store.alert_rows(incidents=[row["id"] for row in rows])
+        return [incident_json(incident) for incident in records.incidents_of(rows, alerts)]
+
+    async def incident(self, name: str) -> dict[str, Any]:
+        """One incident with its `timeline`. Raises NotFound."""
+        number = incident_number(name)
+        row = await self._store.incident_row(number)
+        alerts = await self._store.alert_rows(incidents=[number])
+        events = await self._store.event_rows(number)
+        timeline = [{"at": iso(event["at"]), "kind": event["kind"], "text": event["text"]} for event in events]
+        return {**incident_json(records.incidents_of([row], alerts)[0]), "timeline": timeline}
+
+    async def firing(self) -> list[dict[str, Any]]:
+        """Every alert that fires, muted ones too."""
+        return [alert_json(records.alert_of(row)) for row in await self._store.alert_rows(firing=True)]
+
+    async def acknowledge(self, name: str, by: str) -> None:
+        await self._store.acknowledge(incident_number(name), by, self._clock.now())
+
+    async def silence(
+        self, registry: Registry, settings: Settings, rule: str, validator: int | None, span: str, why: str, by: str
+    ) -> float:
+        """Mute one rule, on one validator or everywhere; returns until when (epoch seconds). Raises NotFound, UsageError."""
+        registry.rules[rule]
+        _known_validator(settings, validator)
+        until = self._until(span)
+        now = self._clock.now()
+        row = {"rule": rule, "validator": validator, "until": until, "why": _reason(why), "by": by, "created_at": now}
+        await self._store.add_silence(row)
+        return until
+
+    async def maintain(self, settings: Settings, chains: Sequence[str], whom: str, span: str, why: str, by: str) -> float:
+        """Say that somebody works on a validator (a number) or on a chain (its id); returns until when. Raises NotFound, UsageError."""
+        validator = int(whom) if whom.isdigit() else None
+        if validator is None and whom not in chains:
+            raise NotFound(f"there is no validator and no chain {whom!r}{nearest(whom, list(chains))}")
+        _known_validator(settings, validator)
+        until = self._until(span)
+        now = self._clock.now()
+        chain = whom if validator is None else None
+        row = {"validator": validator, "chain": chain, "until": until, "why": _reason(why), "by": by, "created_at": now}
+        await self._store.add_maintenance(row)
+        return until
+
+    def _until(self, span: str) -> float:
+        try:
+            return self._clock.now() + seconds(span)
+        except ValueError as error:
+            raise UsageError(f"--for: {error}") from None
+
+
+def incident_number(name: str) -> int:
+    """3 from "inc-3" or "3". Raises UsageError."""
+    match = _INCIDENT.fullmatch(name.strip())
+    if match is None:
+        raise UsageError(f"{name!r} is not an incident; they are named like inc-3, and `gizzi incidents` lists them")
+    return int(match[1])
+
+
+def _known_validator(settings: Settings, number: int | None) -> None:
+    numbers = [v.number for v in settings.validators]
+    if number is not None and numbers and number not in numbers:
+        raise NotFound(f"there is no validator {number} in {settings.file or 'the configuration'}")
+
+
+def _reason(why: str) -> str:
+    if not why.strip():
+        raise UsageError("--why: say why, in a few words; others will read it at night")
+    return why.strip()[:500]

@@ -1,0 +1,95 @@
+"""Alerts and incidents as rows of the store, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from gizzi.alerts.alert import Alert
+from gizzi.alerts.correlate import Change
+from gizzi.alerts.incident import Decision, Incident
+
+
+def incident_row(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "rule": incident.rule,
+        "severity": incident.severity,
+        "chain": incident.chain,
+        "validators": json.dumps(incident.validators),
+        "state": incident.state,
+        "summary": incident.summary,
+        "opened_at": incident.opened_at,
+        "resolved_at": incident.resolved_at,
+        "acknowledged_by": incident.acknowledged_by,
+        "decision": json.dumps(incident.decision.as_json()) if incident.decision else None,
+        "decide_at": incident.decide_at,
+        "merged_into": incident.merged_into,
+    }
+
+
+def alert_row(alert: Alert) -> dict[str, Any]:
+    return {
+        "subject": alert.subject,
+        "rule": alert.rule,
+        "since": alert.since,
+        "chain": alert.chain,
+        "severity": alert.severity,
+        "text": alert.text,
+        "validators": json.dumps(alert.validators),
+        "evidence": json.dumps(alert.evidence),
+        "state": alert.state,
+        "fired_at": alert.fired_at,
+        "resolved_at": alert.resolved_at,
+        "flaps": alert.flaps,
+        "muted": alert.muted,
+        "incident": alert.incident,
+    }
+
+
+def event_row(change: Change) -> dict[str, Any]:
+    return {"incident": change.incident.id, "at": change.at, "kind": change.kind, "text": change.text}
+
+
+def alert_of(row: dict[str, Any]) -> Alert:
+    fields = {name: row[name] for name in ("subject", "rule", "since", "chain", "severity", "text", "state")}
+    return Alert(
+        **fields,
+        fired_at=row["fired_at"],
+        resolved_at=row["resolved_at"],
+        flaps=row["flaps"],
+        muted=row["muted"],
+        incident=row["incident"],
+        validators=tuple(json.loads(row["validators"])),
+        evidence=tuple((observation, text) for observation, text in json.loads(row["evidence"])),
+    )
+
+
+def decision_of(text: str | None) -> Decision | None:
+    if text is None:
+        return None
+    raw = json.loads(text)
+    evidence = tuple((item["observation"], item["quote"]) for item in raw.pop("evidence"))
+    return Decision(**raw, evidence=evidence)
+
+
+def incident_of(row: dict[str, Any], alerts: Iterable[Alert]) -> Incident:
+    return Incident(
+        id=row["id"],
+        chain=row["chain"],
+        opened_at=row["opened_at"],
+        alerts={alert.key: alert for alert in alerts},
+        state=row["state"],
+        resolved_at=row["resolved_at"],
+        acknowledged_by=row["acknowledged_by"],
+        decision=decision_of(row["decision"]),
+        decide_at=row["decide_at"],
+        merged_into=row["merged_into"],
+    )
+
+
+def incidents_of(rows: Sequence[dict[str, Any]], alert_rows: Iterable[dict[str, Any]]) -> list[Incident]:
+    """Incidents with their alerts, in the rows' order."""
+    alerts = [alert_of(row) for row in alert_rows]
+    return [incident_of(row, [alert for alert in alerts if alert.incident == row["id"]]) for row in rows]

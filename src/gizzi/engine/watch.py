@@ -1,0 +1,240 @@
+"""The loop: collect, fold, evaluate, correlate, decide, record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from gizzi.alerts.alert import GIZZI, chain_subject, validator_subject
+from gizzi.alerts.book import AlertBook, Turn
+from gizzi.alerts.correlate import Change, Correlator
+from gizzi.alerts.incident import Incident
+from gizzi.alerts.mute import Maintenance, Silence
+from gizzi.clock import Clock
+from gizzi.config import Chain, Settings, Validator
+from gizzi.engine import records, reflex
+from gizzi.engine.collect import Collector
+from gizzi.errors import StoreError
+from gizzi.fleet.facts import Facts, facts_of
+from gizzi.fleet.fleet import Fleet
+from gizzi.fleet.status import status
+from gizzi.reach import Reach
+from gizzi.registry import Registry
+from gizzi.store import Store
+
+log = structlog.get_logger("gizzi.watch")
+
+STEP_S = 0.5
+OWN_EVERY_S = 5.0
+CONTROL_EVERY_S = 2.0
+MARKS_EVERY_S = 300.0
+STATE_NEWS = {"opened", "reopened", "resolved", "merged"}
+"""Changes that set an incident's state; with any other, a person's acknowledgement in the store stands."""
+
+
+@dataclass
+class OwnView:
+    """What rules about ourselves see."""
+
+    now: float
+    settings: Settings
+    rules: Sequence[Any]
+    seen: set[str]
+    reporting: set[str]
+    gives: dict[str, set[str]]
+    watched_s: float
+    lateness_s: float
+
+
+@dataclass
+class Watch:
+    """One watched fleet. `on_change` hears of every change after it has been stored."""
+
+    settings: Settings
+    registry: Registry
+    validators: Sequence[Validator]
+    reach: Reach
+    clock: Clock
+    store: Store
+    live: bool = True
+    on_change: list[Callable[[Change], None]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.chains = chains_of(self.settings, self.validators)
+        rules = list(self.registry.rules)
+        series = {name for rule in rules for name in rule.series}
+        self.fleet = Fleet(self.validators, self.chains, series)
+        self.book = AlertBook(rules)
+        sizes = {chain: sum(v.chain == chain for v in self.validators) for chain in self.chains}
+        self.correlator = Correlator(self.book.rules, self.chains, sizes, self.settings.collect.every_s)
+        self.collector = Collector(
+            list(self.registry.sources), self.settings, self.validators, self.reach, self.clock, self.fleet, threads=self.live
+        )
+        self.mutes: list[Silence | Maintenance] = []
+        self.started_at = self.clock.now()
+        self._mutes_version = -1
+        self._next = {"own": 0.0, "control": 0.0, "marks": self.started_at + MARKS_EVERY_S}
+        self._unsaved: list[tuple[Turn, list[Change]]] = []
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        await self.restore()
+        async with asyncio.TaskGroup() as group:
+            for loop in self.collector.loops():
+                group.create_task(loop)
+            while True:
+                await self.clock.sleep(STEP_S)
+                await self.step()
+
+    async def step(self) -> list[Change]:
+        """One evaluation of whatever is new. Returns what changed in the incidents."""
+        now = self.clock.now()
+        await self._read_control(now)
+        touched, chains = self.fleet.fold(self.collector.take(), now)
+        turn = Turn()
+        for number in touched:
+            self.book.look_at_validator(self.fleet.view(number, now), self._chain_of(number, now), turn)
+        for chain in chains:
+            self.book.look_at_chain(self.fleet.chain_view(chain, now), turn)
+        if self._due("own", now, OWN_EVERY_S):
+            self.book.look_at_gizzi(self._own_view(now), now, turn)
+        changes = self.correlator.step(now, turn, self.mutes)
+        changes += self._decide(now)
+        if changes or turn.fired or turn.resolved or self._unsaved:
+            await self._record(turn, changes)
+        if self._due("marks", now, MARKS_EVERY_S):
+            await self._save_watermarks()
+        return changes
+
+    async def restore(self) -> None:
+        """Take up what an earlier process left: firing alerts, open incidents, watermarks."""
+        incident_rows, alert_rows, next_id = await self.store.open_state()
+        incidents = records.incidents_of(incident_rows, alert_rows)
+        own = {alert.key: alert for incident in incidents for alert in incident.alerts.values() if alert.state == "firing"}
+        loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] is None]
+        self.book.restore([*own.values(), *loose])
+        self.correlator.restore(incidents, loose, next_id)
+        for number, height in (await self.store.watermarks()).items():
+            if number in self.fleet.histories:
+                self.fleet.histories[number].watermark = height
+        turn = Turn()
+        subjects = {validator_subject(v.number) for v in self.validators} | {chain_subject(c) for c in self.chains} | {GIZZI}
+        now = self.clock.now()
+        self.book.drop_strangers(subjects, now, turn)
+        await self._record(turn, self.correlator.step(now, turn, self.mutes))
+
+    def statuses(self) -> list[dict[str, Any]]:
+        """The status of every validator, in order of number."""
+        now = self.clock.now()
+        troubles: dict[str, list[Any]] = {}
+        for alert in self.book.alerts.values():
+            troubles.setdefault(alert.subject, []).append(alert)
+        return [
+            status(self.fleet.view(number, now), self.fleet.histories[number], troubles.get(validator_subject(number), ()))
+            for number in sorted(self.fleet.validators)
+        ]
+
+    def facts(self, number: int) -> Facts:
+        """The facts on which a restart of this validator stands, now."""
+        now = self.clock.now()
+        validator = self.fleet.validators[number]
+        windows = (m for m in self.mutes if isinstance(m, Maintenance))
+        at_work = any(window.holds_for(number, validator.chain, now) for window in windows)
+        return facts_of(self.fleet.view(number, now), self._chain_of(number, now), at_work)
+
+    def _chain_of(self, number: int, now: float) -> Any:
+        return self.fleet.chain_view(self.fleet.validators[number].chain, now)
+
+    def _decide(self, now: float) -> list[Change]:
+        """Decide what is due, by reflex."""
+        due = [i for i in self.correlator.open.values() if i.decide_at is not None and i.decide_at <= now]
+        return [change for incident in due if (change := self._decide_one(incident, now)) is not None]
+
+    def _decide_one(self, incident: Incident, now: float) -> Change | None:
+        fleet = self.fleet.chain_view(incident.chain, now) if incident.chain in self.chains else None
+        facts = {number: self.facts(number) for number in incident.validators if number in self.fleet.validators}
+        situation = reflex.Situation(incident, fleet, facts, reserve=self.settings.policy.reserve, now=now)
+        decision = reflex.decide(situation)
+        incident.decide_at = now + reflex.LOOK_AGAIN_S if decision.action == "wait" else None
+        if decision == incident.decision:
+            return None
+        incident.decision = decision
+        return Change(incident, now, "decided", f"{decision.action}: {decision.reasoning}")
+
+    async def _record(self, turn: Turn, changes: list[Change]) -> None:
+        """Store, then tell. Where the store fails, the changes are kept and written with the next ones."""
+        self._unsaved.append((turn, changes))
+        turns = [t for t, _ in self._unsaved]
+        alerts = {(*a.key, a.since): a for t in turns for a in (*t.fired, *t.resolved, *t.changed)}
+        everything = [change for _, some in self._unsaved for change in some]
+        incidents = {change.incident.id: change.incident for change in everything}
+        news = {change.incident.id for change in everything if change.kind in STATE_NEWS}
+        alerts |= {(*a.key, a.since): a for incident in incidents.values() for a in incident.alerts.values()}
+        try:
+            await self.store.record(
+                [(records.incident_row(incident), incident.id in news) for incident in incidents.values()],
+                [records.alert_row(alert) for alert in alerts.values()],
+                [records.event_row(change) for change in everything],
+            )
+        except StoreError as error:
+            log.error("store_failed", error=str(error), waiting=len(everything))
+            return
+        self._unsaved.clear()
+        for change in everything:
+            for listener in self.on_change:
+                listener(change)
+
+    async def _read_control(self, now: float) -> None:
+        """What people said since: silences, maintenance, acknowledgements. Other processes write them into the store."""
+        if self.store.version == self._mutes_version and not (self.live and self._due("control", now, CONTROL_EVERY_S)):
+            return
+        self._mutes_version = self.store.version
+        try:
+            silences, windows = await self.store.mute_rows(now)
+            acknowledged = await self.store.acknowledged()
+        except StoreError as error:
+            log.error("store_failed", error=str(error))
+            return
+        self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]
+        for incident, by in acknowledged.items():
+            if incident in self.correlator.open:
+                self.correlator.open[incident].state = "acknowledged"
+                self.correlator.open[incident].acknowledged_by = by
+
+    async def _save_watermarks(self) -> None:
+        marks = {number: history.watermark for number, history in self.fleet.histories.items() if history.watermark is not None}
+        try:
+            await self.store.set_watermarks(marks)
+        except StoreError as error:
+            log.error("store_failed", error=str(error))
+
+    def _due(self, what: str, now: float, every_s: float) -> bool:
+        if now < self._next[what]:
+            return False
+        self._next[what] = now + every_s
+        return True
+
+    def _own_view(self, now: float) -> OwnView:
+        histories = self.fleet.histories.values()
+        seen = {name for history in histories for name in history.tracks}
+        reporting = {name.removesuffix("_up") for name in seen if name.endswith("_up")}
+        used = {poll.source.name: poll.source for poll in self.collector.polls}
+        gives: dict[str, set[str]] = {}
+        for source in used.values():
+            for name in source.gives:
+                gives.setdefault(name, set()).add(source.reports)
+        return OwnView(
+            now, self.settings, list(self.registry.rules), seen, reporting, gives, now - self.started_at, self.collector.lateness_s()
+        )
+
+
+def chains_of(settings: Settings, validators: Sequence[Validator]) -> dict[str, Chain]:
+    """Every chain of the configuration and of the validators."""
+    chains = {chain.id: chain for chain in settings.chains}
+    for validator in validators:
+        chains.setdefault(validator.chain, Chain(id=validator.chain))
+    return chains

@@ -1,0 +1,162 @@
+"""What a node tells over JSON-RPC: its health, who votes, its hash at the height that the fleet compares, and who it is."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from gizzi import Settings, SourceError, Validator, source
+from gizzi.readers import jsonrpc
+
+Observed = dict[str, Any]
+
+_HEALTH = ("rpc_peers", "rpc_syncing", "should_have_peers")
+
+
+class Fleet(Protocol):
+    def check_height(self, chain_id: str) -> int | None:
+        """The height at which the chain's nodes are asked for their hash; None where nobody knows one yet."""
+        ...
+
+
+class Node(Protocol):
+    async def rpc(self, validator: Validator, method: str, *params: Any) -> Any: ...
+
+
+def _has_rpc(validator: Validator, settings: Settings) -> bool:
+    return validator.rpc_url is not None
+
+
+@source(
+    "rpc",
+    every="collect",
+    applies=_has_rpc,
+    gives=(
+        *_HEALTH,
+        "grandpa_set_id",
+        "rpc_grandpa_round",
+        "grandpa_total_weight",
+        "grandpa_missing",
+        "checked_height",
+        "checked_hash",
+        "rpc_block_height",
+        "rpc_finalized_height",
+        "rpc_highest_block",
+    ),
+)
+async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings) -> Observed:
+    """The node's health, GRANDPA's round and the hash at one height; where nothing else gives heights, those too.
+
+    One call that fails leaves the others' answers standing; only if none answers the source has failed.
+    """
+    seen: Observed = {}
+    failure: SourceError | None = None
+    try:
+        seen = jsonrpc.system_health(await node.rpc(validator, "system_health"))
+    except SourceError as error:
+        if error.kind in ("timeout", "refused", "internal"):
+            raise
+        failure = error
+    calls: list[Awaitable[Observed]] = [_round_state(validator, node)]
+    height = fleet.check_height(validator.chain)
+    if height is not None:
+        calls.append(_hash_at(validator, node, height))
+    if validator.metrics_url is None and settings.prometheus.url is None:
+        calls += [_heights(validator, node), _sync_state(validator, node)]
+    for answer in await asyncio.gather(*calls, return_exceptions=True):
+        if isinstance(answer, dict):
+            seen.update(answer)
+        elif not isinstance(answer, SourceError):
+            raise answer
+    if failure is not None and not seen:
+        raise failure
+    return seen
+
+
+@source("heartbeat", every="collect", reports="rpc", applies=_has_rpc, gives=_HEALTH)
+async def heartbeat(validator: Validator, node: Node) -> Observed:
+    """The node's health alone, asked between two rounds of `rpc`."""
+    return jsonrpc.system_health(await node.rpc(validator, "system_health"))
+
+
+@source("identity", every="10m", reports="identity", applies=_has_rpc, gives=("rpc_version", "peer_id", "unsafe_rpc"))
+async def identity(validator: Validator, node: Node) -> Observed:
+    """The node's version and libp2p identity, and whether it lets outsiders call unsafe methods."""
+    seen: Observed = {}
+    failure: SourceError | None = None
+    for method, observation in (("system_version", "rpc_version"), ("system_localPeerId", "peer_id")):
+        try:
+            text = jsonrpc.plain_text(await node.rpc(validator, method))
+        except SourceError as error:
+            if error.kind != "rpc":
+                raise
+            failure = failure or error
+        else:
+            if text is not None:
+                seen[observation] = text
+    exposed = await _unsafe(validator, node)
+    if exposed is not None:
+        seen["unsafe_rpc"] = exposed
+    if failure is not None and not seen:
+        raise failure
+    return seen
+
+
+async def _round_state(validator: Validator, node: Node) -> Observed:
+    return jsonrpc.grandpa_round_state(await node.rpc(validator, "grandpa_roundState"))
+
+
+async def _hash_at(validator: Validator, node: Node, height: int) -> Observed:
+    found = jsonrpc.block_hash(await node.rpc(validator, "chain_getBlockHash", height))
+    return {} if found is None else {"checked_height": height, "checked_hash": found}
+
+
+async def _heights(validator: Validator, node: Node) -> Observed:
+    seen: Observed = {}
+    best = _number(await node.rpc(validator, "chain_getHeader"))
+    if best is not None:
+        seen["rpc_block_height"] = best
+    head = jsonrpc.block_hash(await node.rpc(validator, "chain_getFinalizedHead"))
+    finalized = None if head is None else _number(await node.rpc(validator, "chain_getHeader", head))
+    if finalized is not None:
+        seen["rpc_finalized_height"] = finalized
+    return seen
+
+
+def _number(header: Any) -> int | None:
+    return jsonrpc.block_number(header.get("number")) if isinstance(header, dict) else None
+
+
+async def _sync_state(validator: Validator, node: Node) -> Observed:
+    state = jsonrpc.system_sync_state(await node.rpc(validator, "system_syncState"))
+    state.pop("rpc_block_height", None)
+    return state
+
+
+async def _unsafe(validator: Validator, node: Node) -> bool | None:
+    """Whether an unsafe method answers to us; None where that says nothing.
+
+    `system_peers` only reads. Never probe with an `author_*` method: some write. On loopback, which is also where a tunnel ends, a node
+    answers by design.
+    """
+    if is_loopback(validator.rpc_url or ""):
+        return None
+    try:
+        peers = await node.rpc(validator, "system_peers")
+    except jsonrpc.RpcError as error:
+        return False if error.unsafe else None
+    except SourceError:
+        return None
+    return True if isinstance(peers, list) else None
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address is of this host: localhost, 127.0.0.0/8 or ::1."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or host.endswith(".localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
