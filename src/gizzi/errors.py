@@ -6,6 +6,7 @@ GizziError                 a plain line for a person; exit code 1
 ├── NotFound               no such validator, incident, rule …
 ├── StoreError             the database is locked, full, read-only or from a newer version
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
+    └── CommandFailed      a command on its host ended with another exit status than 0
 """
 
 from __future__ import annotations
@@ -49,3 +50,12 @@ class SourceError(GizziError):
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
         self.kind: FailureKind = kind
+
+
+class CommandFailed(SourceError):
+    """status: the exit status. stderr: what it said, one printable line of at most 200 characters, from a host and so untrusted."""
+
+    def __init__(self, message: str, status: int, stderr: str = "") -> None:
+        super().__init__("http", message)
+        self.status = status
+        self.stderr = stderr

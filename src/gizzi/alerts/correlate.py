@@ -64,6 +64,7 @@ class Correlator:
 
     def step(self, now: float, turn: Turn, mutes: Sequence[Silence | Maintenance]) -> list[Change]:
         """Work one evaluation's changes into the incidents; returns what is new in their timelines."""
+        self._closed = [incident for incident in self._closed if now - (incident.resolved_at or 0) <= REOPEN_S]
         changes: list[Change] = []
         for alert in sorted([*self._unmuted(now, mutes), *turn.fired], key=lambda alert: (rank(alert.rule), alert.since, alert.subject)):
             alert.muted = muted_by(alert, mutes, now)
@@ -83,7 +84,6 @@ class Correlator:
                 changes.append(Change(incident, now, "alert_resolved", f"{alert.rule} on {alert.subject} is over"))
                 self._close_if_quiet(incident, now, changes)
                 self._orphan(incident, alert, now)
-        self._closed = [incident for incident in self._closed if now - (incident.resolved_at or 0) <= REOPEN_S]
         return changes
 
     def _unmuted(self, now: float, mutes: Sequence[Silence | Maintenance]) -> list[Alert]:

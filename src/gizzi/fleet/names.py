@@ -5,6 +5,8 @@ from __future__ import annotations
 OBSERVATIONS: dict[str, str] = {
     # node metrics page, or the same through a Prometheus server
     "metrics_up": "the metrics page answered",
+    "prometheus_up": "the Prometheus server answered",
+    "sample_age_s": "how old the latest scrape was when the Prometheus server was asked",
     "block_height": "best block",
     "finalized_height": "finalized block",
     "sync_target": "the highest block its peers report",
@@ -62,6 +64,7 @@ OBSERVATIONS: dict[str, str] = {
     "disk_size_bytes": "size of that file system",
     "memory_available_bytes": "memory available on the host",
     "memory_size_bytes": "memory of the host",
+    "node_exporter_up": "its host's node_exporter answered",
     "cpu_ratio": "busy share of all cores, 0 to 1",
     "fds_open": "file descriptors open (of the process over SSH, of the host by node_exporter)",
     "clock_offset_s": "the host's clock against true time, seconds",
@@ -69,6 +72,7 @@ OBSERVATIONS: dict[str, str] = {
     "journal_up": "the unit's log was read",
     "equivocations": "log lines of the last hour that report an equivocation",
     "equivocation_ids": "authority ids those lines name",
+    "own_equivocations": "log lines of the last hour in which the node calls an equivocation its own: another machine signs with its keys",
     "genesis_line": "the log says that the database was created anew since the last start",
     "peer_abuse_lines": "log lines of the last hour about misbehaving peers",
 }

@@ -5,12 +5,15 @@ A view holds only what is fresh; everything else reads as None. It is rebuilt wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from statistics import median_low
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from gizzi.config import Chain, Validator
 from gizzi.fleet.history import ChainHistory, History, Track
+from gizzi.fleet.names import OBSERVATIONS
 
 SECOND_CHOICE = {
     "block_height": "rpc_block_height",
@@ -24,6 +27,14 @@ SECOND_CHOICE = {
 
 class ValidatorView:
     """Fresh observations as attributes (`v.peers`); None where nothing fresh is known, whatever the name."""
+
+    config: Validator
+    number: int
+    now: float
+    up: bool | None
+    _history: History
+    _tracks: dict[str, Track]
+    _expires_at: float
 
     def __init__(self, validator: Validator, history: History, now: float) -> None:
         values: dict[str, Any] = self.__dict__
@@ -43,6 +54,7 @@ class ValidatorView:
         values["now"] = now
         values["up"] = _up(values.get("metrics_up"), values.get("rpc_up"))
         values["_history"] = history
+        values["_tracks"] = history.tracks
         values["_expires_at"] = soonest
 
     def __getattr__(self, name: str) -> Any:
@@ -51,20 +63,23 @@ class ValidatorView:
         return None
 
     def _track(self, name: str) -> Track | None:
-        tracks: dict[str, Track] = self.__dict__["_history"].tracks
-        track = tracks.get(name)
-        if track is not None and track.expires_at >= self.__dict__["now"]:
+        track = self._tracks.get(name)
+        if track is not None and track.expires_at >= self.now:
             return track
-        other = tracks.get(SECOND_CHOICE.get(name, ""))
-        return other if other is not None and other.expires_at >= self.__dict__["now"] else None
+        other = self._tracks.get(SECOND_CHOICE.get(name, ""))
+        return other if other is not None and other.expires_at >= self.now else None
 
     def still_s(self, name: str) -> float | None:
         """Seconds for which it was seen not to change, up to its latest observation; None where nothing fresh is known.
 
         It starts at zero when first seen: what was before is unknown.
         """
-        track = self._track(name)
-        return None if track is None else track.at - track.moved_at
+        track = self._tracks.get(name)
+        if track is None or track.expires_at < self.now:
+            track = self._track(name)
+            if track is None:
+                return None
+        return track.at - track.moved_at
 
     def moved(self, name: str) -> bool:
         """Whether it was ever seen to change."""
@@ -73,35 +88,50 @@ class ValidatorView:
 
     def seen_at(self, name: str) -> float | None:
         """When it was last observed (epoch seconds), fresh or not."""
-        track: Track | None = self.__dict__["_history"].tracks.get(name)
+        track = self._tracks.get(name)
         return None if track is None else track.at
 
     def watched_s(self, name: str) -> float:
         """Seconds between its first and its latest observation; 0 where it was never seen."""
-        track: Track | None = self.__dict__["_history"].tracks.get(name)
+        track = self._tracks.get(name)
         return 0.0 if track is None else track.at - track.first_at
 
     def window(self, name: str, span_s: float) -> list[tuple[float, float]]:
         """Its recent past as (epoch seconds, value), oldest first, about one sample every 15 s; needs `series=` on the rule."""
-        track: Track | None = self.__dict__["_history"].tracks.get(name)
+        track = self._tracks.get(name)
         if track is None or track.samples is None:
             return []
-        since = self.__dict__["now"] - span_s
-        return [(at, value) for at, value in zip(*track.samples, strict=True) if at >= since]
+        times, values = track.samples
+        first = bisect_left(times, self.now - span_s)
+        return list(zip(times[first:], values[first:], strict=True))
+
+    def change(self, name: str, span_s: float) -> tuple[float, float]:
+        """(seconds, difference) from the first to the last sample of `window`, without building it; (0, 0) with fewer than two."""
+        track = self._tracks.get(name)
+        if track is None or track.samples is None:
+            return 0.0, 0.0
+        times, values = track.samples
+        first = bisect_left(times, self.now - span_s)
+        return (times[-1] - times[first], values[-1] - values[first]) if first < len(times) else (0.0, 0.0)
 
     @property
     def watermark(self) -> int | None:
         """The highest finalized block it ever reported, also before a restart of ours."""
-        return self.__dict__["_history"].watermark  # type: ignore[no-any-return]
+        return self._history.watermark
 
     def failure(self, source: str) -> str | None:
         """The kind of the source's present failure (`refused`, `timeout`, `unreadable` …); None where it works or is not used."""
-        failure = self.__dict__["_history"].failures.get(source)
+        failure = self._history.failures.get(source)
         return None if failure is None else failure.kind
 
     def failure_text(self, source: str) -> str:
-        failure = self.__dict__["_history"].failures.get(source)
+        failure = self._history.failures.get(source)
         return "" if failure is None else failure.text
+
+
+for _name in (*OBSERVATIONS, "finalization_lag"):
+    setattr(ValidatorView, _name, None)  # an observation that is not known is found at once, not after __getattr__ was asked
+del _name
 
 
 def _up(metrics_up: bool | None, rpc_up: bool | None) -> bool | None:
@@ -114,7 +144,10 @@ def _up(metrics_up: bool | None, rpc_up: bool | None) -> bool | None:
 
 
 class ChainView:
-    """One chain's validators now, and the figures that rules compare with. Heights are None where nobody knows one."""
+    """One chain's validators now, and the figures that rules compare with. Heights are None where nobody knows one.
+
+    Medians are the higher of the middle two: where half of the validators stand still, they are compared with the half that goes on.
+    """
 
     ABSENT_AFTER_S = 30.0
     """A voter is absent once nobody saw it vote for this long: several rounds at the usual one round a block."""
@@ -132,12 +165,12 @@ class ChainView:
         self.votes = votes
         self.now = now
         self.parent = parent
-        heights = [v.block_height for v in self.validators if v.block_height is not None]
-        finalized = [v.finalized_height for v in self.validators if v.finalized_height is not None]
-        self.median_height: int | None = median_low(heights) if heights else None
-        self.max_height: int | None = max(heights, default=None)
-        self.median_finalized: int | None = median_low(finalized) if finalized else None
-        self.max_finalized: int | None = max(finalized, default=None)
+        heights = sorted([v.block_height for v in self.validators if v.block_height is not None])
+        finalized = sorted([v.finalized_height for v in self.validators if v.finalized_height is not None])
+        self.median_height: int | None = heights[len(heights) // 2] if heights else None
+        self.max_height: int | None = heights[-1] if heights else None
+        self.median_finalized: int | None = finalized[len(finalized) // 2] if finalized else None
+        self.max_finalized: int | None = finalized[-1] if finalized else None
         weights = [v.grandpa_total_weight for v in self.validators if v.grandpa_total_weight is not None]
         self.authorities: int | None = max(weights, default=None) or chain.authorities
         self.absent_ids = votes.absent(now, self.ABSENT_AFTER_S)
@@ -153,6 +186,26 @@ class ChainView:
         """What part of the chain's validators these are, 0 to 1."""
         return len(numbers) / len(self.validators) if self.validators else 0.0
 
+    @cached_property
+    def usual_version(self) -> str | None:
+        """The version that more than half of the validators run; None where fewer than three are known or no version has a majority."""
+        return _majority([v.version for v in self.validators if v.version is not None])
+
+    @cached_property
+    def usual_hashes(self) -> Mapping[int, str]:
+        """Of each compared height the hash that more than half of the nodes asked there gave; only where at least three were asked."""
+        by_height: dict[int, list[str]] = {}
+        for v in self.validators:
+            if v.checked_hash is not None and v.checked_height is not None:
+                by_height.setdefault(v.checked_height, []).append(v.checked_hash)
+        found = {height: _majority(hashes) for height, hashes in by_height.items()}
+        return {height: usual for height, usual in found.items() if usual is not None}
+
+    @cached_property
+    def equivocators(self) -> frozenset[str]:
+        """Authority ids that log lines of this chain's nodes name in an equivocation."""
+        return frozenset([name for v in self.validators if v.equivocation_ids for name in v.equivocation_ids])
+
     @property
     def can_lose(self) -> int | None:
         """How many authorities may be missing before finality stops: floor((n - 1) / 3); None where n is unknown."""
@@ -167,3 +220,11 @@ class ChainView:
     def missing_count(self) -> int:
         """How many of the chain's authorities do not vote, ours or not. At least this many: a closed RPC hides the others."""
         return max(len(self.absent_ids), len(self.missing))
+
+
+def _majority(values: list[str]) -> str | None:
+    """The value that more than half hold, of at least three."""
+    if len(values) < 3:
+        return None
+    value, count = Counter(values).most_common(1)[0]
+    return value if count * 2 > len(values) else None

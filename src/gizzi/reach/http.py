@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -20,8 +21,7 @@ _KEEP_ALIVE_S = 75.0
 _DNS_CACHE_S = 30
 _READ_BUFFER_BYTES = 2**20
 """A whole metrics page, so that reading it is not paused and resumed."""
-_ATTEMPTS = 3
-"""A connection kept from before the server's restart, or that a firewall forgot, fails once; then the next is tried."""
+_DISCONNECTED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 
 
 def new_session() -> aiohttp.ClientSession:
@@ -46,25 +46,47 @@ async def fetch(
     params: Mapping[str, str] | None = None,
     limit_bytes: int = MAX_BODY_BYTES,
 ) -> bytes:
-    """The body of an answer with status 200. For reads only: it may be sent again. Raises SourceError, never anything of aiohttp's."""
-    for attempt in range(1, _ATTEMPTS + 1):
+    """The body of an answer with status 200. Raises SourceError, never anything of aiohttp's.
+
+    For reads only: a kept connection may have died with the server's last restart, so where one ends without an answer the request is
+    sent once more, over a new one.
+    """
+    once = partial(_fetch_once, method=method, url=url, body=body, headers=headers, params=params, limit_bytes=limit_bytes)
+    try:
+        return await once(session)
+    except _DISCONNECTED:
+        pass
+    async with new_session() as fresh:
         try:
-            async with session.request(method, url, data=body, headers=headers, params=params, allow_redirects=False) as response:
-                if response.status != 200:
-                    raise await _status_error(response, url)
-                return await _read(response, limit_bytes, url)
-        except aiohttp.ClientConnectorError as error:
-            raise _not_connected(error, url) from None
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if attempt == _ATTEMPTS:
-                raise SourceError("refused", f"{place(url)} closed the connection without an answer") from error
-        except aiohttp.ClientPayloadError:
-            raise SourceError("unreadable", f"the answer of {place(url)} was cut off") from None
-        except aiohttp.InvalidURL:
-            raise SourceError("refused", f"{place(url)} is not an address") from None
-        except (aiohttp.ClientError, UnicodeError) as error:
-            raise SourceError("unreadable", f"{place(url)} does not answer in HTTP ({type(error).__name__})") from None
-    raise AssertionError("unreachable")
+            return await once(fresh)
+        except _DISCONNECTED:
+            raise SourceError("refused", f"{place(url)} closed the connection without an answer") from None
+
+
+async def _fetch_once(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str] | None,
+    params: Mapping[str, str] | None,
+    limit_bytes: int,
+) -> bytes:
+    try:
+        async with session.request(method, url, data=body, headers=headers, params=params, allow_redirects=False) as response:
+            if response.status != 200:
+                raise await _status_error(response, url)
+            return await _read(response, limit_bytes, url)
+    except aiohttp.ClientConnectorError as error:
+        raise _not_connected(error, url) from None
+    except _DISCONNECTED:
+        raise
+    except aiohttp.ClientPayloadError:
+        raise SourceError("unreadable", f"the answer of {place(url)} was cut off or is wrongly compressed") from None
+    except aiohttp.InvalidURL:
+        raise SourceError("refused", f"{place(url)} is not an address") from None
+    except (aiohttp.ClientError, UnicodeError) as error:
+        raise SourceError("unreadable", f"{place(url)} does not answer in HTTP ({type(error).__name__})") from None
 
 
 async def _read(response: aiohttp.ClientResponse, limit_bytes: int, url: str) -> bytes:

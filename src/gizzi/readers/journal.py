@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gizzi.readers.ss58 import public_key
 from gizzi.readers.systemd import UNCLEAN_RESULTS, checked_unit
 
 MAX_LINES = 500
@@ -79,7 +80,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # A node writes the time first; with --detailed-log-output level, thread and target; a collator names which of its two nodes it is.
 _PREFIX = re.compile(
     r"(?:[0-9-]{10}[ T][0-9:]{8}(?:\.[0-9]{1,9})?Z? {1,4})?"
-    r"(?:(?:ERROR|WARN|INFO|DEBUG|TRACE) {1,4}(?:[\w<>()-]{1,64} {1,4})?[\w-]{1,64}(?:::[\w-]{1,64}){0,8}(?:: | {2}))?"
+    r"(?:(?:[\w<>()-]{1,64} {1,4})?(?:ERROR|WARN|INFO|DEBUG|TRACE) {1,4}(?:[\w<>()-]{1,64} {1,4})?"
+    r"[\w-]{1,64}(?:::[\w-]{1,64}){0,8}(?:: | {2}))?"
     r"(?:\[[A-Za-z0-9 _-]{1,32}\] {1,4})?"
 )
 
@@ -105,7 +107,7 @@ def _message(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Equivocations:
-    """count: lines that report one. ids: the offenders' public keys, each once, `0x` and hex where the log prints hex. own: lines
+    """count: lines that report one. ids: the offenders' public keys, each once, `0x` and hex where it is a key of 32 bytes. own: lines
     where the node says that the offender votes with its own key: a second signer."""
 
     count: int
@@ -129,8 +131,11 @@ _EQUIVOCATION = re.compile(
     _EMOJI + r"(?:Detected (?:prevote|precommit) equivocation in the finality worker: (?:Equivocation \{ round_number: [0-9]{1,20}, "
     r"identity: ([^{}]{1,200}?), first: )?|Slot author (?:(.{1,200}?) )?is equivocating at slot )"
 )
-_PUBLIC = re.compile(r"Public\((?:0x)?([0-9a-fA-F]{64,66})(?: \([^()]{0,64}\))?\)")
-_OWN = re.compile(_EMOJI + r"(?:Error reporting (?:prevote|precommit) equivocation: .{0,80}|Skipping report )for (?:our )?own equivocation")
+_PUBLIC = re.compile(r"Public\(([0-9A-Za-z]{40,70})(?: \([^()]{0,64}\))?\)")
+_OWN = re.compile(
+    _EMOJI + r"(?:Error reporting (?:prevote|precommit) equivocation: .{0,160}|Skipping report )"
+    r"for (?:our )?own equivocation"
+)
 _ABUSE = re.compile(
     _EMOJI + r"(?:Report \S{1,80}: .{0,300}Banned, disconnecting\.|\S{1,100} banned, disconnecting, reason: |"
     r"Verification failed for block \S{1,80} received from |Block \S{1,80} received from peer \S{1,80} has been blacklisted|"
@@ -168,7 +173,7 @@ def equivocations(text: str) -> Equivocations:
 
 def _identity(text: str) -> str:
     public = _PUBLIC.fullmatch(text)
-    return f"0x{public[1].lower()}" if public else text
+    return (public_key(public[1]) if public else None) or text
 
 
 def abuse_lines(text: str) -> int:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 
-HOST_COMMAND = ("head", "-n", "3", "/proc/stat", "/proc/meminfo")
-"""The processors' totals and the memory in one go: both stand in the first three lines of their files."""
-CPU_COMMAND = ("head", "-n", "1", "/proc/stat")
-"""The processors' totals alone, a moment later: the busy share is that of the time between the two."""
+CPU_AND_MEMORY_COMMAND = ("head", "-n", "3", "/proc/stat", "/proc/meminfo")
+"""What matters stands in the first three lines of both."""
 
 MAX_CHARS = 20_000
 _BIGGEST = 2**63

@@ -177,7 +177,9 @@ def _clears_on(value: Any, place: str) -> ClearsOn:
 
 
 def _chain(value: Any, place: str, chains: Collection[str]) -> str | None:
-    if value is not None and value not in chains:
+    if value is None:
+        return None
+    if not isinstance(value, str) or value not in chains:
         raise ConfigError(f"{place}: there is no chain {value!r}{_nearest(str(value), list(chains))}")
     return value
 

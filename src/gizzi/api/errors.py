@@ -1,0 +1,76 @@
+"""Every failure of a request is an RFC 9457 problem; nothing of the inside leaks into it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gizzi.errors import GizziError, NotFound, StoreError, UsageError
+
+log = structlog.get_logger("gizzi.api")
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """A problem document. detail: what happened and what to do next."""
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return Response(json.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def install(api: FastAPI) -> None:
+    """Make every error of the framework and of ours a problem."""
+    api.add_exception_handler(HTTPException, _http)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(GizziError, _ours)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    detail = {404: f"there is nothing at {request.url.path}; GET /openapi.json lists what there is"}.get(error.status_code, error.detail)
+    return problem(error.status_code, detail, error.headers)
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    """What was sent is not repeated: it may be anything."""
+    assert isinstance(error, RequestValidationError)
+    faults = [{"where": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
+    detail = "; ".join(f"{fault['where']}: {fault['message']}" for fault in faults)
+    return problem(422, detail, errors=faults)
+
+
+def _ours(request: Request, error: Exception) -> Response:
+    status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, UsageError) else 503 if isinstance(error, StoreError) else 500
+    return problem(status, str(error))
+
+
+class LastResort:
+    """Turns whatever a handler raises into a plain 500, and logs it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            log.error("request_failed", method=scope.get("method"), path=scope.get("path"), error=repr(error))
+            if not started and scope["type"] == "http":
+                await problem(500, "this is a fault in Gizzi; its log says more")(scope, receive, send)

@@ -1,0 +1,151 @@
+"""The shapes of answers, for the OpenAPI document. Answers are built by the engine; tests hold them to these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from gizzi.registry import Severity
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+Health = Literal["healthy", "warning", "critical", "unknown"]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class OwnHealth(_Shape):
+    status: Literal["ok", "starting", "late", "blind", "store_failing"] = Field(description="How Gizzi itself is doing.")
+    reasons: list[str] = Field(description="Why it is not ok; empty where it is.")
+    version: str
+    validators: int = Field(description="How many are watched.")
+    watching_s: float = Field(description="Seconds since the watch began.")
+    late_s: float = Field(description="How late the latest poll of the last minute began.")
+
+
+class Status(_Shape):
+    number: int
+    name: str
+    chain: str
+    block_height: int | None
+    finalized_height: int | None
+    finalization_lag: int | None
+    peers: int | None
+    health: Health
+    reasons: list[str]
+    up: bool | None
+    syncing: bool | None
+    version: str | None
+    observed_at: Time | None = Field(description="When something of it was last seen; null where nothing was.")
+
+
+class NetworkStatus(_Shape):
+    network: str
+    at: Time
+    validators: list[Status]
+
+
+class Facts(_Shape):
+    """What a restart stands on; null is unknown, and never counts as safe."""
+
+    up: bool | None
+    db_lost: bool | None
+    twin_running: bool | None
+    unclean_stop: bool | None
+    in_session_change: bool | None
+    maintenance: bool | None
+
+
+class Quoted(_Shape):
+    observation: str = Field(description="Its id, such as 6/peers.")
+    text: str
+
+
+class Alert(_Shape):
+    subject: str
+    rule: str
+    severity: Severity
+    state: Literal["pending", "firing", "resolved"]
+    text: str
+    validators: list[int]
+    since: Time
+    fired_at: Time | None
+    resolved_at: Time | None
+    muted: str | None = Field(description="Why nobody is told; null where people are.")
+    evidence: list[Quoted]
+
+
+class Observation(_Shape):
+    id: str = Field(description="<validator>/<name>; decisions cite it.")
+    value: float | int | bool | str | list[str] | None
+    text: str = Field(description="What a prompt shows of it; a quote must occur in it.")
+    at: Time
+    since: Time = Field(description="Since when the value has stood.")
+    fresh: bool = Field(description="Whether it may still be believed.")
+
+
+class SourceFailure(_Shape):
+    kind: str
+    text: str
+
+
+class ValidatorDetail(Status):
+    facts: Facts
+    alerts: list[Alert] = Field(description="Pending and firing, of the validator and of its chain.")
+    observations: dict[str, Observation]
+    failures: dict[str, SourceFailure] = Field(description="By source, what could not be read.")
+
+
+class Evidence(_Shape):
+    observation: str
+    quote: str
+
+
+class Decision(_Shape):
+    action: Literal["restart", "wait", "investigate", "escalate"]
+    reasoning: str
+    confidence: float
+    evidence: list[Evidence]
+    estimated_downtime_min: float | None
+    escalate_to: str | None
+    tier: str
+    model: str | None
+
+
+class Incident(_Shape):
+    id: str
+    rule: str
+    severity: Severity
+    chain: str | None
+    validators: list[int]
+    state: Literal["triggered", "acknowledged", "resolved"]
+    opened_at: Time
+    resolved_at: Time | None
+    summary: str
+    decision: Decision | None
+    actions: list[dict[str, Any]]
+    cost_usd: str
+    acknowledged_by: str | None
+    merged_into: str | None
+    alerts: list[Alert]
+
+
+class Moment(_Shape):
+    at: Time
+    kind: str
+    text: str
+
+
+class IncidentDetail(Incident):
+    timeline: list[Moment]
+
+
+class Problem(BaseModel):
+    """RFC 9457. More members may follow."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,298 @@
+"""Commands on a validator's host, over one kept SSH connection per host. Host keys are always checked.
+
+sshd hands the account's shell one line of text. The arguments are quoted for it, so none of them can become shell syntax in a POSIX shell
+(sh, dash, bash, zsh); an account with csh or fish has other rules and must not be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gizzi import config
+from gizzi.config import Validator
+from gizzi.errors import CommandFailed, SourceError
+from gizzi.readers.text import one_line
+
+if TYPE_CHECKING:
+    import asyncssh
+
+COMMANDS_AT_ONCE = 8
+"""On one host; sshd allows 10 on one connection (MaxSessions)."""
+OPENING_AT_ONCE = 32
+"""Over all hosts: a handshake takes some 10 ms of our processor, and the last must still be in time."""
+KEEPALIVE_S = 10.0
+KEEPALIVES = 2
+"""A host that vanished without a word is known to be gone after 30 s; until then its commands time out."""
+CLOSE_S = 2.0
+_MAX_STDERR_BYTES = 4096
+
+
+class SshRunner:
+    """Runs commands as `[ssh]` says, each within `timeout_s`. Close it after use. One event loop only."""
+
+    def __init__(self, settings: config.Ssh) -> None:
+        self._settings = settings
+        self._links: dict[str, _Link] = {}
+        self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
+
+    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
+        """Standard output of a command on the validator's host, what is no UTF-8 replaced.
+
+        Raises SourceError: refused, timeout, unauthorised, host_key, or unreadable for more than `limit_bytes`; CommandFailed for
+        another exit status than 0. A command that was cut off is killed. None is ever run twice.
+        """
+        line = _line(command)
+        if not validator.host:
+            raise SourceError("refused", f"validator {validator.number} has no `host`; add it to reach it over SSH")
+        host = validator.host
+        link = self._links.setdefault(host, _Link())
+        connection = await link.connection(lambda: self._open(host))
+        async with link.slots:
+            session = _Session(limit_bytes)
+            try:
+                await self._execute(connection, session, line)
+            except TimeoutError:
+                what = f"`{_shown(command)}` did not end on {self._place(host)} in {self._settings.timeout_s:.3g} s"
+                raise SourceError("timeout", what) from None
+            except _errors() as error:
+                raise SourceError("refused", f"the SSH connection to {self._place(host)} was lost: {_reason(error)}") from None
+            finally:
+                session.stop()
+        return self._output(session, command, host)
+
+    async def close(self) -> None:
+        links, self._links = list(self._links.values()), {}
+        await asyncio.gather(*(link.close() for link in links))
+
+    async def _execute(self, connection: asyncssh.SSHClientConnection, session: _Session, line: str) -> None:
+        async with asyncio.timeout(self._settings.timeout_s):
+            await connection.create_session(lambda: session, line, encoding=None)  # type: ignore[arg-type, return-value]
+            await session.ended
+
+    def _output(self, session: _Session, command: Sequence[str], host: str) -> str:
+        what, place = f"`{_shown(command)}`", self._place(host)
+        if session.overflowed:
+            raise SourceError("unreadable", f"{what} on {place} wrote more than {session.limit_bytes / 1e6:.3g} MB")
+        if session.signal is not None:
+            raise SourceError("unreadable", f"{what} on {place} was killed by SIG{one_line(session.signal, 20)}")
+        if session.status is None:
+            raise SourceError("refused", f"the SSH connection to {place} was lost while {what} ran")
+        if session.status != 0:
+            stderr = one_line(bytes(session.stderr).decode(errors="replace"))
+            text = f"{what} on {place} ended with exit status {session.status}"
+            raise CommandFailed(f"{text}: {stderr}" if stderr else text, session.status, stderr)
+        return bytes(session.stdout).decode(errors="replace")
+
+    def _place(self, host: str) -> str:
+        return f"{host}:{self._settings.port}"
+
+    async def _open(self, host: str) -> asyncssh.SSHClientConnection:
+        import asyncssh
+
+        settings = self._settings
+        async with self._opening:
+            known_hosts, key = self._known_hosts(host), self._key()
+            try:
+                async with asyncio.timeout(settings.timeout_s):
+                    return await asyncssh.connect(
+                        host,
+                        settings.port,
+                        username=settings.user or "",
+                        client_keys=[key],
+                        known_hosts=known_hosts,
+                        preferred_auth="publickey",
+                        config=None,
+                        agent_path=None,
+                        gss_host=None,
+                        keepalive_interval=KEEPALIVE_S,
+                        keepalive_count_max=KEEPALIVES,
+                    )
+            except TimeoutError:
+                raise SourceError("timeout", f"no SSH answer from {self._place(host)} in {settings.timeout_s:.3g} s") from None
+            except asyncssh.HostKeyNotVerifiable:
+                raise self._bad_host_key(host, known_hosts) from None
+            except asyncssh.KeyExchangeFailed as error:
+                if "host key" in str(error):
+                    raise self._bad_host_key(host, known_hosts) from None
+                raise SourceError("unreadable", f"no common SSH ciphers with {self._place(host)}: {_reason(error)}") from None
+            except asyncssh.PermissionDenied:
+                text = f"{self._place(host)} does not let {settings.user} in with the key {settings.key_file}"
+                raise SourceError("unauthorised", f"{text}; add its public key to ~{settings.user}/.ssh/authorized_keys there") from None
+            except _errors() as error:
+                raise SourceError("refused", f"no SSH connection to {self._place(host)}: {_reason(error)}") from None
+
+    def _known_hosts(self, host: str) -> asyncssh.SSHKnownHosts:
+        """Read anew for every connection, so that a key that was added counts at once."""
+        import asyncssh
+
+        file = Path(self._settings.known_hosts).expanduser()
+        try:
+            return asyncssh.read_known_hosts(str(file))
+        except FileNotFoundError:
+            text = f"there is no file {file} ([ssh] known_hosts), so {self._place(host)} cannot be trusted"
+            raise SourceError("host_key", f"{text}; {self._how_to_add(host)}") from None
+        except (OSError, ValueError) as error:
+            raise SourceError("host_key", f"{file} ([ssh] known_hosts) cannot be read: {_reason(error)}") from None
+
+    def _key(self) -> asyncssh.SSHKey:
+        import asyncssh
+
+        if not self._settings.key_file:
+            raise SourceError("unauthorised", "[ssh] key_file is not set; name the private key that validators' hosts accept")
+        file = Path(self._settings.key_file).expanduser()
+        try:
+            return asyncssh.read_private_key(str(file))
+        except FileNotFoundError:
+            raise SourceError("unauthorised", f"[ssh] key_file: there is no file {file}") from None
+        except asyncssh.KeyEncryptionError:
+            raise SourceError("unauthorised", f"[ssh] key_file: {file} has a passphrase; use a key without one") from None
+        except (OSError, ValueError) as error:
+            raise SourceError("unauthorised", f"[ssh] key_file: {file} cannot be read as a private key: {_reason(error)}") from None
+
+    def _bad_host_key(self, host: str, known_hosts: asyncssh.SSHKnownHosts) -> SourceError:
+        settings = self._settings
+        if not any(known_hosts.match(host, "", settings.port)[:3]):
+            text = f"the SSH host key of {self._place(host)} is not in {settings.known_hosts}"
+            return SourceError("host_key", f"{text}; {self._how_to_add(host)}")
+        name = host if settings.port == 22 else f"[{host}]:{settings.port}"
+        text = f"the SSH host key of {self._place(host)} is not the one in {settings.known_hosts}: is it another machine, or set up anew?"
+        remove = shlex.join(["ssh-keygen", "-R", name, "-f", str(Path(settings.known_hosts).expanduser())])
+        return SourceError("host_key", f"{text} If you know why, run {remove}, then {self._how_to_add(host)}")
+
+    def _how_to_add(self, host: str) -> str:
+        scan = shlex.join(["ssh-keyscan", "-p", str(self._settings.port), host])
+        return f"check its fingerprint and add it: {scan} >> {shlex.quote(str(Path(self._settings.known_hosts).expanduser()))}"
+
+
+class _Link:
+    """One host: its connection, opened by whoever comes first while the others wait for it, and its slots for commands."""
+
+    def __init__(self) -> None:
+        self.slots = asyncio.Semaphore(COMMANDS_AT_ONCE)
+        self._task: asyncio.Task[asyncssh.SSHClientConnection] | None = None
+
+    async def connection(self, open_: Callable[[], Coroutine[Any, Any, asyncssh.SSHClientConnection]]) -> asyncssh.SSHClientConnection:
+        if self._task is None or (self._task.done() and self._established() is None):
+            self._task = asyncio.create_task(open_())
+            self._task.add_done_callback(_look_at)
+        return await asyncio.shield(self._task)
+
+    def _established(self) -> asyncssh.SSHClientConnection | None:
+        task = self._task
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None or task.result().is_closed():
+            return None
+        return task.result()
+
+    async def close(self) -> None:
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        connection = self._established()
+        if connection is None:
+            return
+        connection.close()
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await connection.wait_closed()
+        except TimeoutError:
+            connection.abort()
+
+
+def _look_at(task: asyncio.Task[Any]) -> None:
+    """Keep asyncio from complaining about a failure that nobody waited for any more."""
+    if not task.cancelled():
+        task.exception()
+
+
+class _Session:
+    """What asyncssh calls with a command's output (an asyncssh.SSHClientSession, without importing it)."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.status: int | None = None
+        self.signal: str | None = None
+        self.overflowed = False
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+
+    def stop(self) -> None:
+        """Kill the command where it still runs."""
+        channel, self._channel = self._channel, None
+        if channel is None or channel.is_closing():
+            return
+        channel.kill()
+        channel.abort()
+
+    def connection_made(self, channel: asyncssh.SSHClientChannel[bytes]) -> None:
+        self._channel = channel
+
+    def session_started(self) -> None:
+        if self._channel is not None:
+            self._channel.write_eof()
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        if datatype is not None:
+            self.stderr += data[: _MAX_STDERR_BYTES - len(self.stderr)]
+            return
+        self.stdout += data
+        if len(self.stdout) > self.limit_bytes:
+            self.overflowed = True
+            self.stdout.clear()
+            self.stop()
+            self._end()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def exit_status_received(self, status: int) -> None:
+        self.status = status
+
+    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
+        self.signal = signal
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._channel = None
+        self._end()
+
+    def xon_xoff_requested(self, client_can_do: bool) -> None:
+        pass
+
+    def pause_writing(self) -> None:
+        pass
+
+    def resume_writing(self) -> None:
+        pass
+
+    def _end(self) -> None:
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+
+def _line(command: Sequence[str]) -> str:
+    line = shlex.join(command)
+    if not line or "\0" in line or any("\ud800" <= letter <= "\udfff" for letter in line):
+        raise SourceError("internal", "a command for SSH is empty, or holds a zero byte or half a character")
+    return line
+
+
+def _shown(command: Sequence[str]) -> str:
+    return one_line(shlex.join(command), 80)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    import asyncssh
+
+    return (asyncssh.Error, OSError)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
