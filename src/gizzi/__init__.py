@@ -8,7 +8,8 @@
             return f"{v.number_leaves} leaves: its view of the chain keeps forking"
 """
 
-from gizzi.alerts.finding import UNKNOWN, Finding
+from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+from gizzi.clock import duration_text
 from gizzi.config import Chain, Settings, Validator
 from gizzi.errors import CommandFailed, GizziError, SourceError
 from gizzi.fleet.observation import Value
@@ -17,6 +18,7 @@ from gizzi.registry import rule, source
 
 __all__ = [
     "UNKNOWN",
+    "Answer",
     "Chain",
     "CommandFailed",
     "Finding",
@@ -29,6 +31,7 @@ __all__ = [
     "Ssh",
     "Validator",
     "Value",
+    "duration_text",
     "rule",
     "source",
 ]

@@ -7,13 +7,16 @@ as a live day, in seconds, and twice the same. Nothing that waits on a real sock
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import selectors
 import time
-from collections.abc import Coroutine, Mapping
+import types
+from collections.abc import Coroutine, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
+T = TypeVar("T")
 SIMULATED_START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -81,6 +84,32 @@ class SimulatedClock:
         await asyncio.sleep(duration_s)
 
 
+async def within(limit_s: float, work: Coroutine[Any, Any, T]) -> T:
+    """Await `work`, raising TimeoutError after `limit_s`. Work that ends without waiting costs no timer."""
+    try:
+        waits_for = work.send(None)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+    async with asyncio.timeout(limit_s):
+        return await _go_on(work, waits_for)
+
+
+@types.coroutine
+def _go_on(work: Coroutine[Any, Any, T], waits_for: Any) -> Generator[Any, Any, T]:
+    """Go on with a coroutine that has just begun to wait."""
+    while True:
+        try:
+            answer = yield waits_for
+        except BaseException as error:
+            step = functools.partial(work.throw, error)
+        else:
+            step = functools.partial(work.send, answer)
+        try:
+            waits_for = step()
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+
 class _LeapingSelector(selectors.BaseSelector):
     """Never waits: where a real selector would sleep, it moves the loop's time forward."""
 
@@ -115,9 +144,6 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._leaping.now_s
-
-
-T = TypeVar("T")
 
 
 def run_simulated(main: Coroutine[Any, Any, T]) -> T:

@@ -53,7 +53,7 @@ class SourceError(GizziError):
 
 
 class CommandFailed(SourceError):
-    """status: the exit status. stderr: what it said, one printable line of at most 200 characters, from a host and so untrusted."""
+    """status: the exit status. stderr: the last line it wrote there, printable, at most 200 characters, from a host and so untrusted."""
 
     def __init__(self, message: str, status: int, stderr: str = "") -> None:
         super().__init__("http", message)

@@ -61,6 +61,7 @@ class Source:
     gives: tuple[str, ...]
     reports: str
     wants: tuple[str, ...]
+    awaits: bool
     summary: str
     where: str
 
@@ -155,7 +156,19 @@ def source(
         setattr(
             function,
             _MARK,
-            Source(name, function, every, scope, applies, gives, reports or name, wants, _summary(function), _where(function)),
+            Source(
+                name,
+                function,
+                every,
+                scope,
+                applies,
+                gives,
+                reports or name,
+                wants,
+                inspect.iscoroutinefunction(function),
+                _summary(function),
+                _where(function),
+            ),
         )
         return function
 

@@ -1,16 +1,27 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
+import os
+import resource
+import ssl
 import tracemalloc
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.loopback import Answer, Loopback, Request, error, loopback, never, reply, result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+from tools.loopback import Answer, Loopback, Request, error, loopback, never, reply, result, then_close
 
 from gizzi.config import Validator
 from gizzi.errors import SourceError
@@ -79,7 +90,7 @@ async def test_a_page_in_chunks_is_read(node: HttpNode) -> None:
         (reply(b"\xff\xfe\x00\x01" * 100 + b"\n"), "unreadable", "the page"),
         (reply(PAGE, content_length="5000"), "unreadable", "cut off"),
         (reply(b"not gzip at all", content_encoding="gzip"), "unreadable", "compressed"),
-        (reply(gzip.compress(PAGE)[:40], content_encoding="gzip"), "unreadable", "cut off"),
+        (reply(gzip.compress(PAGE)[:40], content_encoding="gzip"), "unreadable", "the page"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "unreadable", "HTTP"),
         (b"\x15\x03\x01\x00\x02\x02\x46\r\n\r\n", "unreadable", "HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n", "unreadable", "HTTP"),
@@ -89,11 +100,11 @@ async def test_a_page_in_chunks_is_read(node: HttpNode) -> None:
         (reply(b"", "404 Not Found"), "http", "404"),
         (reply(b"x" * 1000, "500 Internal Server Error"), "http", "500"),
         (reply(b"", "301 Moved", location="http://127.0.0.1:1/"), "http", "redirect"),
-        (None, "refused", "closed the connection"),
+        (b"", "refused", "closed the connection"),
     ],
 )
-async def test_what_is_no_page_says_what_it_is(node: HttpNode, answer: bytes | None, kind: str, says: str) -> None:
-    failure = await metrics_failure(node, lambda _: answer)
+async def test_what_is_no_page_says_what_it_is(node: HttpNode, answer: bytes, kind: str, says: str) -> None:
+    failure = await metrics_failure(node, then_close(answer))
     assert failure.kind == kind
     assert says in str(failure)
 
@@ -181,12 +192,70 @@ async def test_an_address_that_leads_nowhere_is_refused(node: HttpNode, url: str
     assert caught.value.kind == "refused"
 
 
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    spare = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(spare[0] + 1, 64), limits[1]))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                spare.append(os.open(os.devnull, os.O_RDONLY))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        for descriptor in spare:
+            os.close(descriptor)
+
+
+async def test_our_own_lack_of_file_descriptors_is_not_the_node_s_fault(node: HttpNode, free_port: Callable[[], int]) -> None:
+    validator = Validator(number=6, rpc_url=f"http://127.0.0.1:{free_port()}")
+    node._open()
+    with no_descriptor_left(), pytest.raises(SourceError, match="ulimit") as caught:
+        await node.rpc(validator, "system_health")
+    assert caught.value.kind == "internal"
+
+
 async def test_a_server_without_tls_is_refused(node: HttpNode) -> None:
-    async with loopback(never) as server:
-        with pytest.raises(SourceError) as caught:
-            server_task = node.metrics(Validator(number=6, metrics_url=f"https://127.0.0.1:{server.port}/"), NAMES)
-            await asyncio.wait_for(server_task, 5)
-    assert caught.value.kind == "refused"
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(PAGE))
+        writer.close()
+
+    failure = await tls_failure(node, plain, None)
+    assert failure.kind == "refused"
+
+
+async def test_a_certificate_that_nobody_trusts_is_refused(node: HttpNode, tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    failure = await tls_failure(node, silent, own_certificate(tmp_path))
+    assert failure.kind == "refused"
+    assert "no trusted TLS connection" in str(failure)
+    assert "self-signed" in str(failure)
+
+
+async def tls_failure(node: HttpNode, serve: Any, context: ssl.SSLContext | None) -> SourceError:
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(SourceError) as caught:
+        await node.metrics(Validator(number=6, metrics_url=f"https://127.0.0.1:{port}/"), NAMES)
+    server.close()
+    await server.wait_closed()
+    assert f"127.0.0.1:{port}" in str(caught.value)
+    return caught.value
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+    (folder / "cert.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
 
 
 async def test_what_is_not_configured_is_named(node: HttpNode) -> None:

@@ -24,10 +24,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(max_size=10), inner, max_size=5),
     max_leaves=20,
 )
-FIELDS = st.sampled_from(
-    ["peers", "isSyncing", "shouldHavePeers", "setId", "best", "round", "totalWeight", "prevotes", "precommits", "missing"]
-    + ["currentBlock", "highestBlock", "id", "result", "error", "code", "message"]
-)
+NODE_FIELDS = ["peers", "isSyncing", "shouldHavePeers", "setId", "best", "round", "totalWeight", "prevotes", "precommits", "missing"]
+FIELDS = st.sampled_from([*NODE_FIELDS, "currentBlock", "highestBlock", "id", "result", "error", "code", "message"])
 KNOWN_JSON = st.recursive(JSON, lambda inner: st.dictionaries(FIELDS, inner, max_size=6), max_leaves=10)
 EXTRACTORS = (jsonrpc.system_health, jsonrpc.system_sync_state, jsonrpc.grandpa_round_state)
 

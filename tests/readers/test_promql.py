@@ -159,6 +159,7 @@ def test_any_of_matches_its_words_and_no_other(words: list[str], other: str) -> 
         ("http://a:99999/", None),
         ("http://[::1/", None),
         ("not an address", None),
+        ("http://just a name/", None),
         ("", None),
     ],
 )

@@ -282,7 +282,8 @@ async def test_a_real_prometheus(tmp_path: Path, free_port: Callable[[], int]) -
                 return len([seen for seen in (await look()).values() if "block_height" in seen]) == 3
 
             async def third_is_down() -> bool:
-                return (await look())[3].get("metrics_up") is False
+                seen = await look()
+                return seen[3].get("metrics_up") is False and seen[1]["block_height"] == 201
 
             await until(all_seen)
             seen = await look()
@@ -304,7 +305,6 @@ async def test_a_real_prometheus(tmp_path: Path, free_port: Callable[[], int]) -
             await until(third_is_down)
             seen = await look()
             assert seen[3] == {"metrics_up": False}
-            assert seen[1]["block_height"] == 201
             slow = await source.prometheus_slow(fleet, http, settings(url))
             assert slow[1]["tasks_ended"] == ("informant",)
             assert slow[3] == {}

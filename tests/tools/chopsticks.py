@@ -99,10 +99,15 @@ async def call(url: str, method: str, *params: Any) -> Any:
 
 
 def _call(url: str, method: str, *params: Any) -> Any:
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
+    return json.loads(raw(url, json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()))
+
+
+def raw(url: str, body: bytes) -> bytes:
+    """What it answers to that body."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
+        answered: bytes = answer.read()
+    return answered
 
 
 if __name__ == "__main__":

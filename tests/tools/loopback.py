@@ -108,3 +108,12 @@ async def never(request: Request) -> bytes | None:
     """Accepts the request and says nothing."""
     await asyncio.Event().wait()
     return None
+
+
+def then_close(answer: bytes) -> Answer:
+    """Sends that and closes the connection."""
+
+    def send(request: Request) -> None:
+        request.writer.write(answer)
+
+    return send

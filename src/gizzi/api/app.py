@@ -16,9 +16,8 @@ from gizzi.api.listen import address_of
 from gizzi.api.metrics import Metrics
 from gizzi.app import App
 from gizzi.clock import iso
-from gizzi.config import VERSION
 from gizzi.engine.detail import detail
-from gizzi.engine.own import own_health
+from gizzi.engine.own import own_health, version
 from gizzi.engine.watch import STEP_S
 
 ABOUT = "What Gizzi sees of a fleet of Substrate validators. Times are UTC in ISO 8601; a value that was not observed is null."
@@ -68,7 +67,7 @@ class Fleet:
 
 def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     """The API over one app. listen: where it will listen, [api] listen by default; it decides who may read (see `auth`)."""
-    api = FastAPI(title="Gizzi", version=VERSION, description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False)
+    api = FastAPI(title="Gizzi", version=version(), description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False)
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
     errors.install(api)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import math
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from gizzi.clock import Clock
+from gizzi.clock import Clock, within
 from gizzi.config import Settings, Validator
 from gizzi.errors import ConfigError, SourceError
 from gizzi.fleet.fleet import Fleet
@@ -135,8 +134,7 @@ class Collector:
         failure: Failure | None = None
         answer: Any = {}
         try:
-            async with asyncio.timeout(max(3 * poll.every_s, 30.0)):
-                answer = await self._call(source, poll.arguments)
+            answer = await within(max(3 * poll.every_s, 30.0), self._call(source, poll.arguments))
         except SourceError as error:
             failure = Failure(error.kind, str(error))
         except TimeoutError:
@@ -148,7 +146,7 @@ class Collector:
         return failure is None
 
     async def _call(self, source: Source, arguments: dict[str, Any]) -> Any:
-        if inspect.iscoroutinefunction(source.collect):
+        if source.awaits:
             return await source.collect(**arguments)
         if self._threads:
             return await asyncio.to_thread(source.collect, **arguments)
@@ -162,10 +160,10 @@ class Collector:
             values = (
                 answer if poll.source.scope == "validator" else answer.get(validator.number, {}) if isinstance(answer, Mapping) else None
             )
-            if not isinstance(values, Mapping):
+            if type(values) is not dict and not isinstance(values, Mapping):
                 failure = failure or Failure("internal", f"the source {poll.source.name} returned {type(values).__name__}, not a mapping")
                 values = {}
-            self._inbox.append(Collected(validator.number, name, at, values, failure, fresh_for_s))
+            self._inbox.append(Collected(validator.number, name, at, values, failure, fresh_for_s, poll.source.name))
 
 
 def _wake(nap: asyncio.Future[bool], poked: bool) -> None:

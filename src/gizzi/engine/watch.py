@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -76,6 +77,9 @@ class Watch:
         )
         self.mutes: list[Silence | Maintenance] = []
         self.started_at = self.clock.now()
+        self.evaluated_at: float | None = None
+        self.evaluations = 0
+        self.evaluating_s = 0.0
         self._mutes_version = -1
         self._next = {"own": 0.0, "control": 0.0, "marks": self.started_at + MARKS_EVERY_S}
         self._unsaved: list[tuple[Turn, list[Change]]] = []
@@ -90,9 +94,21 @@ class Watch:
                 await self.clock.sleep(STEP_S)
                 await self.step()
 
+    @property
+    def unsaved(self) -> int:
+        """How many evaluations wait for the store."""
+        return len(self._unsaved)
+
     async def step(self) -> list[Change]:
         """One evaluation of whatever is new. Returns what changed in the incidents."""
-        now = self.clock.now()
+        began = time.perf_counter()
+        changes = await self._step(self.clock.now())
+        self.evaluations += 1
+        self.evaluating_s += time.perf_counter() - began
+        self.evaluated_at = self.clock.now()
+        return changes
+
+    async def _step(self, now: float) -> list[Change]:
         await self._read_control(now)
         touched, chains = self.fleet.fold(self.collector.take(), now)
         turn = Turn()

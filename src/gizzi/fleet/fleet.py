@@ -41,12 +41,16 @@ class Fleet:
             history = self.histories.get(seen.validator)
             if history is None:
                 continue
-            history.observe(seen)
-            touched[seen.validator] = None
+            news = history.observe(seen)
+            if news or seen.by in ("", seen.source):
+                touched[seen.validator] = None
             missing = seen.values.get("grandpa_missing")
             set_id = seen.values.get("grandpa_set_id")
             if isinstance(missing, tuple) and isinstance(set_id, int):
-                self.votes[self.validators[seen.validator].chain].observe(set_id, missing, seen.at)
+                round_number = seen.values.get("rpc_grandpa_round")
+                self.votes[self.validators[seen.validator].chain].observe(
+                    set_id, missing, seen.at, round_number if isinstance(round_number, int) else None
+                )
         for number, view in self._views.items():
             if view._expires_at < now:
                 touched[number] = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gizzi.fleet.observation import Collected, Failure, Value
 
 SERIES_STEP_S = 15.0
 SERIES_LENGTH = 480
-"""At most 2 hours of a series, one sample every 15 s: enough for a forecast, 8 KB each."""
+"""At least 90 minutes of a series, one sample every 15 s: enough for a forecast, at most 8 KB each."""
 
 
 class Track:
@@ -17,26 +17,19 @@ class Track:
 
     __slots__ = ("at", "expires_at", "first_at", "moved_at", "moves", "samples", "value")
 
-    def __init__(self, value: Value, at: float) -> None:
+    def __init__(self, value: Value, at: float, expires_at: float, *, series: bool) -> None:
         self.value = value
         self.first_at = self.moved_at = self.at = at
-        self.expires_at = at
-        self.moves = 0
-        self.samples: tuple[array[float], array[float]] | None = None
-
-    def observe(self, value: Value, at: float, expires_at: float) -> None:
-        if value != self.value:
-            self.value = value
-            self.moved_at = at
-            self.moves += 1
-        self.at = at
         self.expires_at = expires_at
-        if self.samples is not None:
-            self._sample(float(value), at)  # type: ignore[arg-type]
+        self.moves = 0
+        self.samples: tuple[array[float], array[float]] | None = (array("d"), array("d")) if series else None
 
-    def _sample(self, value: float, at: float) -> None:
+    def sample(self, value: float, at: float) -> None:
         times, values = self.samples or (array("d"), array("d"))
         if times and at - times[-1] < SERIES_STEP_S:
+            return
+        if len(values) > 1 and value == values[-1] == values[-2]:
+            times[-1] = at  # of a value that stands only the first and the last sample are kept
             return
         times.append(at)
         values.append(value)
@@ -46,41 +39,89 @@ class Track:
 
 
 class History:
-    """All tracks of one validator, its sources' failures, and the highest finalized block it ever reported."""
+    """All tracks of one validator, its sources' failures, and the highest finalized block it ever reported.
 
-    __slots__ = ("failures", "last_at", "series", "tracks", "watermark")
+    current: the fresh values by name, kept as one dictionary so that a view costs one copy; `fresh` drops from it what has expired.
+    """
+
+    __slots__ = ("_lagging", "_names", "_soonest", "current", "failures", "last_at", "series", "tracks", "watermark")
 
     def __init__(self, series: Iterable[str] = (), watermark: int | None = None) -> None:
         self.tracks: dict[str, Track] = {}
+        self.current: dict[str, Value] = {}
         self.failures: dict[str, Failure] = {}
         self.series = frozenset(series)
         self.watermark = watermark
         self.last_at: float | None = None
+        self._names: dict[str, tuple[float, set[str]]] = {}
+        self._lagging: set[str] = set()
+        self._soonest = float("inf")
 
-    def observe(self, seen: Collected) -> None:
-        """Fold in one collection. `<source>_up` says whether the source answered."""
-        expires_at = seen.at + seen.fresh_for_s
-        for name, value in seen.values.items():
-            self._track(name, value, seen.at, expires_at)
-        up_name = f"{seen.source}_up"
-        if up_name not in seen.values:
-            self._track(up_name, seen.failure is None, seen.at, expires_at)
-        finalized = seen.values.get("finalized_height")
-        if isinstance(finalized, int) and finalized > (self.watermark or -1):
+    def observe(self, seen: Collected) -> bool:
+        """Fold in one collection. `<source>_up` says whether the source answered. Returns whether anything is other than before."""
+        at, values, up_name = seen.at, seen.values, seen.source + "_up"
+        expires_at = at + seen.fresh_for_s
+        if up_name not in values:
+            values = {**values, up_name: seen.failure is None}
+        self.current.update(values)
+        tracks = self.tracks
+        news = False
+        for name, value in values.items():
+            track = tracks.get(name)
+            if track is None:
+                track = tracks[name] = Track(value, at, expires_at, series=name in self.series)
+                news = True
+            elif value != track.value:
+                track.value = value
+                track.moved_at = at
+                track.moves += 1
+                news = True
+            track.at = at
+            track.expires_at = expires_at
+            if track.samples is not None:
+                track.sample(float(value), at)  # type: ignore[arg-type]
+        self._renew(seen.source + seen.by, values, expires_at)
+        finalized = values.get("finalized_height")
+        if finalized is not None and isinstance(finalized, int) and finalized > (self.watermark or -1):
             self.watermark = finalized
         if seen.failure is None:
             self.failures.pop(seen.source, None)
-            self.last_at = seen.at
+            self.last_at = at
         else:
             self.failures[seen.source] = seen.failure
+        return news
 
-    def _track(self, name: str, value: Value, at: float, expires_at: float) -> None:
-        track = self.tracks.get(name)
-        if track is None:
-            track = self.tracks[name] = Track(value, at)
-            if name in self.series:
-                track.samples = (array("d"), array("d"))
-        track.observe(value, at, expires_at)
+    def fresh(self, now: float) -> float:
+        """Drop from `current` what has expired; returns a time before which nothing more expires."""
+        if now < self._soonest and not self._lagging:
+            return self._soonest
+        for source, (expires_at, names) in list(self._names.items()):
+            if expires_at < now:
+                self._lagging |= names
+                del self._names[source]
+        soonest = min((expires_at for expires_at, _ in self._names.values()), default=float("inf"))
+        for name in list(self._lagging):
+            expires_at = self.tracks[name].expires_at
+            if expires_at < now:
+                self.current.pop(name, None)
+                self._lagging.discard(name)
+            else:
+                soonest = min(soonest, expires_at)
+        self._soonest = soonest
+        return soonest
+
+    def _renew(self, source: str, values: Mapping[str, Value], expires_at: float) -> None:
+        """Note which names this collection renewed; those of the source's earlier ones that it did not go on by their own expiry."""
+        before = self._names.get(source)
+        if before is not None and values.keys() == before[1]:
+            self._names[source] = (expires_at, before[1])
+            return
+        names = set(values)
+        if before is not None:
+            self._lagging |= before[1] - names
+        self._names[source] = (expires_at, names)
+        self._lagging -= names
+        self._soonest = min(self._soonest, expires_at)
 
 
 class ChainHistory:
@@ -89,9 +130,13 @@ class ChainHistory:
     A voter that has not voted yet in a round that has just begun is not absent: only one that every answer named missing, for some
     time, is.
     An id counts as a voter once a round named it missing; before that, not being named means nothing.
+    `voted_at` never says too much: a vote seen in a round counts as cast when that round was first seen, however long the round lasts.
+    Where finality stands still, votes of nodes that have died since stay visible in its last round.
     """
 
     STEP_S = 1.0
+    MOST_ROUNDS_AT_ONCE = 10_000
+    """A round further ahead than this is nonsense."""
 
     def __init__(self) -> None:
         self.set_id: int | None = None
@@ -100,9 +145,14 @@ class ChainHistory:
         self.missing_since: dict[str, float] = {}
         self.voted_at: dict[str, float] = {}
         self._at = 0.0
+        self._round: int | None = None
+        self._round_at = 0.0
 
-    def observe(self, set_id: int, missing: tuple[str, ...], at: float) -> None:
-        """Fold in one answer. `missing` are the voters whose vote of the current round has not been seen."""
+    def observe(self, set_id: int, missing: tuple[str, ...], at: float, round_number: int | None = None) -> None:
+        """Fold in one answer. `missing` are the voters whose vote of the current round has not been seen.
+
+        A round older than the newest one known is the news of a node that lags, and left out.
+        """
         if set_id != self.set_id:
             if self.set_id is not None and set_id < self.set_id:
                 return
@@ -110,13 +160,19 @@ class ChainHistory:
             self.set_id = set_id
             self.voters.clear()
             self.missing_since.clear()
+            self._round = None
         elif at - self._at < self.STEP_S:
             return
+        if round_number is not None and round_number != self._round:
+            if self._round is not None and not self._round < round_number <= self._round + self.MOST_ROUNDS_AT_ONCE:
+                return
+            self._round, self._round_at = round_number, at
         self._at = at
         still = set(missing)
+        cast_at = at if round_number is None else self._round_at
         for voter in self.voters - still:
             self.missing_since.pop(voter, None)
-            self.voted_at[voter] = at
+            self.voted_at[voter] = cast_at
         for voter in still:
             self.missing_since.setdefault(voter, at)
         self.voters |= still

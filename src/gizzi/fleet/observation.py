@@ -18,12 +18,13 @@ class Failure:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Collected:
     """One collection of one source from one validator.
 
     at: epoch seconds when it ended. values: by observation name; what was not seen is not in it. failure: why it failed; values may
-    still hold what was seen before the failure. fresh_for_s: how long these values may be believed.
+    still hold what was seen before the failure. fresh_for_s: how long these values may be believed. by: who collected it, where several
+    report as one source.
     """
 
     validator: int
@@ -32,6 +33,7 @@ class Collected:
     values: Mapping[str, Value]
     failure: Failure | None = None
     fresh_for_s: float = 15.0
+    by: str = ""
 
 
 def text(name: str, value: Value) -> str:

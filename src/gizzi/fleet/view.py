@@ -5,6 +5,7 @@ A view holds only what is fresh; everything else reads as None. It is rebuilt wh
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -38,12 +39,8 @@ class ValidatorView:
 
     def __init__(self, validator: Validator, history: History, now: float) -> None:
         values: dict[str, Any] = self.__dict__
-        soonest = float("inf")
-        for name, track in history.tracks.items():
-            if track.expires_at >= now:
-                values[name] = track.value
-                if track.expires_at < soonest:
-                    soonest = track.expires_at
+        soonest = history.fresh(now)
+        values.update(history.current)
         for name, other in SECOND_CHOICE.items():
             if name not in values and other in values:
                 values[name] = values[other]
@@ -81,6 +78,27 @@ class ValidatorView:
                 return None
         return track.at - track.moved_at
 
+    def stands_s(self, name: str) -> float | None:
+        """Like `still_s`, less the age of the latest scrape where values come through a Prometheus server: what is known to stand still."""
+        still_s = self.still_s(name)
+        return still_s if still_s is None else max(0.0, still_s - (self.sample_age_s or 0.0))
+
+    def fresh_s(self, name: str) -> float:
+        """For how long one observation of it is believed, some three periods of its source; 0 where nothing fresh is known."""
+        track = self._track(name)
+        return 0.0 if track is None else track.expires_at - track.at
+
+    def moving(self, name: str, within_s: float) -> bool | None:
+        """True: it changed within that time. False: it was watched for so long and stood. None: not known, or not watched for so long."""
+        track = self._tracks.get(name)
+        if track is None or track.expires_at < self.now:
+            track = self._track(name)
+            if track is None:
+                return None
+        if track.at - track.moved_at >= within_s:
+            return False
+        return True if track.moves else None
+
     def moved(self, name: str) -> bool:
         """Whether it was ever seen to change."""
         track = self._track(name)
@@ -97,13 +115,18 @@ class ValidatorView:
         return 0.0 if track is None else track.at - track.first_at
 
     def window(self, name: str, span_s: float) -> list[tuple[float, float]]:
-        """Its recent past as (epoch seconds, value), oldest first, about one sample every 15 s; needs `series=` on the rule."""
+        """Its recent past as (epoch seconds, value), oldest first; needs `series=` on the rule.
+
+        About one sample every 15 s, fewer while it stands. Where it was watched for that long, the first is of the span's beginning,
+        drawn between its neighbours.
+        """
         track = self._tracks.get(name)
         if track is None or track.samples is None:
             return []
         times, values = track.samples
         first = bisect_left(times, self.now - span_s)
-        return list(zip(times[first:], values[first:], strict=True))
+        begin = [_between(times, values, first, self.now - span_s)] if 0 < first < len(times) else []
+        return [*begin, *zip(times[first:], values[first:], strict=True)]
 
     def change(self, name: str, span_s: float) -> tuple[float, float]:
         """(seconds, difference) from the first to the last sample of `window`, without building it; (0, 0) with fewer than two."""
@@ -111,8 +134,12 @@ class ValidatorView:
         if track is None or track.samples is None:
             return 0.0, 0.0
         times, values = track.samples
-        first = bisect_left(times, self.now - span_s)
-        return (times[-1] - times[first], values[-1] - values[first]) if first < len(times) else (0.0, 0.0)
+        since = self.now - span_s
+        first = bisect_left(times, since)
+        if first == len(times):
+            return 0.0, 0.0
+        at, value = _between(times, values, first, since) if first else (times[0], values[0])
+        return times[-1] - at, values[-1] - value
 
     @property
     def watermark(self) -> int | None:
@@ -132,6 +159,13 @@ class ValidatorView:
 for _name in (*OBSERVATIONS, "finalization_lag"):
     setattr(ValidatorView, _name, None)  # an observation that is not known is found at once, not after __getattr__ was asked
 del _name
+
+
+def _between(times: array[float], values: array[float], first: int, at: float) -> tuple[float, float]:
+    """The value at a time between the samples before and at `first`."""
+    before, after = times[first - 1], times[first]
+    part = (at - before) / (after - before)
+    return at, values[first - 1] + part * (values[first] - values[first - 1])
 
 
 def _up(metrics_up: bool | None, rpc_up: bool | None) -> bool | None:

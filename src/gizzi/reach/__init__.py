@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,11 +13,11 @@ Samples = Mapping[str, Sequence[tuple[Mapping[str, str], float]]]
 
 
 class Node(Protocol):
-    async def metrics(self, validator: Validator, names: frozenset[str]) -> Samples:
+    def metrics(self, validator: Validator, names: frozenset[str]) -> Coroutine[Any, Any, Samples]:
         """The wanted samples of its metrics page. Raises SourceError."""
         ...
 
-    async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
+    def rpc(self, validator: Validator, method: str, *params: Any) -> Coroutine[Any, Any, Any]:
         """The result of one JSON-RPC call. Raises SourceError; an RPC error has the kind "rpc" and the code in its message."""
         ...
 

@@ -83,9 +83,9 @@ async def _fetch_once(
         raise
     except aiohttp.ClientPayloadError:
         raise SourceError("unreadable", f"the answer of {place(url)} was cut off or is wrongly compressed") from None
-    except aiohttp.InvalidURL:
-        raise SourceError("refused", f"{place(url)} is not an address") from None
-    except (aiohttp.ClientError, UnicodeError) as error:
+    except (aiohttp.InvalidURL, UnicodeError):  # a host name with a part of more than 63 letters is a UnicodeError
+        raise SourceError("refused", f"{place(url)} is not an address that can be reached") from None
+    except aiohttp.ClientError as error:
         raise SourceError("unreadable", f"{place(url)} does not answer in HTTP ({type(error).__name__})") from None
 
 
@@ -125,13 +125,13 @@ async def _status_error(response: aiohttp.ClientResponse, url: str) -> SourceErr
 
 
 def _not_connected(error: aiohttp.ClientConnectorError, url: str) -> SourceError:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return SourceError("refused", f"the name in {place(url)} is not known to the DNS")
-    if isinstance(error, aiohttp.ClientSSLError):
-        return SourceError("refused", f"no trusted TLS connection to {place(url)}: {one_line(str(error.__cause__ or error))}")
+    reason = one_line(error.strerror or "no connection")
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return SourceError("internal", "too many open files here; raise the limit of file descriptors (ulimit -n) and start again")
-    reason = one_line(error.strerror or "no connection") if error.errno else "no connection"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return SourceError("refused", f"the name in {place(url)} cannot be looked up: {reason}")
+    if isinstance(error, aiohttp.ClientSSLError):
+        return SourceError("refused", f"no trusted TLS connection to {place(url)}: {one_line(str(error.__cause__ or error))}")
     return SourceError("refused", f"no connection to {place(url)}: {reason}")
 
 
@@ -142,8 +142,9 @@ def place(url: str) -> str:
         host, port = parsed.host, parsed.port
     except ValueError:
         return "the address"
-    shown = f"[{host}]" if host and ":" in host else host or "the address"
-    return f"{shown}:{port}" if port else shown
+    if not host:
+        return "the address"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 class HttpClient:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
+from gizzi.clock import within
 from gizzi.config import Validator
 from gizzi.errors import SourceError
 from gizzi.reach import Node, Samples
 
 LONGEST_S = 10.0
+T = TypeVar("T")
 
 
 class PatientNode:
@@ -22,37 +25,23 @@ class PatientNode:
     def __init__(self, inner: Node, timeout_s: float) -> None:
         self._inner = inner
         self._timeout_s = timeout_s
-        self._tried: set[tuple[int, str]] = set()
+        self._slow: set[tuple[int, str]] = set()
 
     async def metrics(self, validator: Validator, names: frozenset[str]) -> Samples:
-        key = (validator.number, "metrics")
-        started, limit_s = self._start(key)
-        try:
-            async with asyncio.timeout(limit_s):
-                samples = await self._inner.metrics(validator, names)
-        except TimeoutError:
-            raise self._ran_out(key, "the metrics page", limit_s) from None
-        self._answered(key, started)
-        return samples
+        return await self._ask((validator.number, "metrics"), "the metrics page", self._inner.metrics(validator, names))
 
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
-        key = (validator.number, "rpc")
-        started, limit_s = self._start(key)
+        return await self._ask((validator.number, "rpc"), method, self._inner.rpc(validator, method, *params))
+
+    async def _ask(self, endpoint: tuple[int, str], what: str, call: Coroutine[Any, Any, T]) -> T:
+        slow = endpoint in self._slow
+        limit_s = max(LONGEST_S, self._timeout_s) if slow else self._timeout_s
+        started = asyncio.get_running_loop().time() if slow else 0.0
         try:
-            async with asyncio.timeout(limit_s):
-                result = await self._inner.rpc(validator, method, *params)
+            answer = await within(limit_s, call)
         except TimeoutError:
-            raise self._ran_out(key, method, limit_s) from None
-        self._answered(key, started)
-        return result
-
-    def _start(self, key: tuple[int, str]) -> tuple[float, float]:
-        return asyncio.get_running_loop().time(), max(LONGEST_S, self._timeout_s) if key in self._tried else self._timeout_s
-
-    def _answered(self, key: tuple[int, str], started: float) -> None:
-        if key in self._tried and asyncio.get_running_loop().time() - started < self._timeout_s:
-            self._tried.discard(key)
-
-    def _ran_out(self, key: tuple[int, str], what: str, limit_s: float) -> SourceError:
-        self._tried.add(key)
-        return SourceError("timeout", f"{what} did not answer in {limit_s:.3g} s")
+            self._slow.add(endpoint)
+            raise SourceError("timeout", f"{what} did not answer in {limit_s:.3g} s") from None
+        if slow and asyncio.get_running_loop().time() - started < self._timeout_s:
+            self._slow.discard(endpoint)
+        return answer

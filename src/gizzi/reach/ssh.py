@@ -7,6 +7,7 @@ sshd hands the account's shell one line of text. The arguments are quoted for it
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shlex
 from collections.abc import Callable, Coroutine, Sequence
@@ -21,8 +22,8 @@ from gizzi.readers.text import one_line
 if TYPE_CHECKING:
     import asyncssh
 
-COMMANDS_AT_ONCE = 8
-"""On one host; sshd allows 10 on one connection (MaxSessions)."""
+COMMANDS_AT_ONCE = 4
+"""On one host. sshd allows 10 on one connection (MaxSessions), and counts one that has just ended for a moment longer."""
 OPENING_AT_ONCE = 32
 """Over all hosts: a handshake takes some 10 ms of our processor, and the last must still be in time."""
 KEEPALIVE_S = 10.0
@@ -54,15 +55,17 @@ class SshRunner:
         connection = await link.connection(lambda: self._open(host))
         async with link.slots:
             session = _Session(limit_bytes)
+            link.sessions.add(session)
             try:
                 await self._execute(connection, session, line)
             except TimeoutError:
                 what = f"`{_shown(command)}` did not end on {self._place(host)} in {self._settings.timeout_s:.3g} s"
                 raise SourceError("timeout", what) from None
             except _errors() as error:
-                raise SourceError("refused", f"the SSH connection to {self._place(host)} was lost: {_reason(error)}") from None
+                raise SourceError("refused", f"`{_shown(command)}` got no answer from {self._place(host)}: {_reason(error)}") from None
             finally:
                 session.stop()
+                link.sessions.discard(session)
         return self._output(session, command, host)
 
     async def close(self) -> None:
@@ -83,7 +86,7 @@ class SshRunner:
         if session.status is None:
             raise SourceError("refused", f"the SSH connection to {place} was lost while {what} ran")
         if session.status != 0:
-            stderr = one_line(bytes(session.stderr).decode(errors="replace"))
+            stderr = one_line((bytes(session.stderr).decode(errors="replace").strip().splitlines() or [""])[-1])
             text = f"{what} on {place} ended with exit status {session.status}"
             raise CommandFailed(f"{text}: {stderr}" if stderr else text, session.status, stderr)
         return bytes(session.stdout).decode(errors="replace")
@@ -123,6 +126,9 @@ class SshRunner:
             except asyncssh.PermissionDenied:
                 text = f"{self._place(host)} does not let {settings.user} in with the key {settings.key_file}"
                 raise SourceError("unauthorised", f"{text}; add its public key to ~{settings.user}/.ssh/authorized_keys there") from None
+            except (asyncssh.ConnectionLost, ConnectionResetError):
+                text = f"{self._place(host)} closed the SSH connection at once: it has too many, or no host key of the kind that stands in"
+                raise SourceError("refused", f"{text} {settings.known_hosts}") from None
             except _errors() as error:
                 raise SourceError("refused", f"no SSH connection to {self._place(host)}: {_reason(error)}") from None
 
@@ -174,13 +180,20 @@ class _Link:
 
     def __init__(self) -> None:
         self.slots = asyncio.Semaphore(COMMANDS_AT_ONCE)
+        self.sessions: set[_Session] = set()
         self._task: asyncio.Task[asyncssh.SSHClientConnection] | None = None
 
     async def connection(self, open_: Callable[[], Coroutine[Any, Any, asyncssh.SSHClientConnection]]) -> asyncssh.SSHClientConnection:
         if self._task is None or (self._task.done() and self._established() is None):
             self._task = asyncio.create_task(open_())
             self._task.add_done_callback(_look_at)
-        return await asyncio.shield(self._task)
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is None or caller.cancelling():
+                raise
+            raise SourceError("refused", "the SSH connections are being closed") from None
 
     def _established(self) -> asyncssh.SSHClientConnection | None:
         task = self._task
@@ -189,6 +202,8 @@ class _Link:
         return task.result()
 
     async def close(self) -> None:
+        for session in self.sessions:
+            session.stop()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -225,9 +240,10 @@ class _Session:
     def stop(self) -> None:
         """Kill the command where it still runs."""
         channel, self._channel = self._channel, None
-        if channel is None or channel.is_closing():
+        if channel is None:
             return
-        channel.kill()
+        with contextlib.suppress(OSError):  # not open, or no more
+            channel.kill()
         channel.abort()
 
     def connection_made(self, channel: asyncssh.SSHClientChannel[bytes]) -> None:

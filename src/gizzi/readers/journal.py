@@ -15,6 +15,8 @@ from gizzi.readers.ss58 import public_key
 from gizzi.readers.systemd import UNCLEAN_RESULTS, checked_unit
 
 MAX_LINES = 500
+MAX_LINES_TRIED = 10 * MAX_LINES
+"""A message of several lines is continued on lines that are none of their own."""
 MAX_LINE_CHARS = 4096
 """A GRANDPA equivocation, the longest line that matters, has some 800."""
 MAX_IDS = 100
@@ -89,7 +91,9 @@ _PREFIX = re.compile(
 def lines(text: str) -> Iterator[Line]:
     """The lines of `log_command`'s output, at most MAX_LINES, each cut at MAX_LINE_CHARS; what is none is left out."""
     start = count = 0
-    while start < len(text) and count < MAX_LINES:
+    for _ in range(MAX_LINES_TRIED):
+        if start >= len(text) or count >= MAX_LINES:
+            return
         newline = text.find("\n", start)
         end = newline if newline >= 0 else len(text)
         match = _JOURNAL.fullmatch(text[start : min(end, start + MAX_LINE_CHARS)].rstrip("\r"))
@@ -147,7 +151,6 @@ _IDLE = re.compile(_EMOJI + r"Idle \(([0-9]{1,9}) peers?\), best: #([0-9]{1,18})
 _IMPORTED = re.compile(_EMOJI + r"Imported #([0-9]{1,18}) ")
 _CLEAN_END = re.compile(r"\S{1,255}: (?:Deactivated successfully|Succeeded)\.")
 _BAD_END = re.compile(r"\S{1,255}: Failed with result '([a-z-]{1,40})'\.")
-_BEGIN = re.compile(r"Started \S")
 _SYSTEMD = "systemd"
 
 
@@ -192,18 +195,21 @@ def genesis(text: str) -> bool | None:
 def ended_unclean(text: str) -> bool | None:
     """Whether the last run, which is over, ended without closing its database, by what systemd wrote; None where that does not say.
 
-    Where the last word is "Started", the host went down under it.
+    Where "Started" is the last word, the host went down under it. (A user's systemd says nothing of a node that ends by itself without
+    an error either; that counts as unclean too, so that a person looks.)
     """
+    stopped = False
     for line in sorted(lines(text), key=lambda line: line.at, reverse=True):
         if line.writer != _SYSTEMD:
             continue
         if _CLEAN_END.fullmatch(line.message):
             return False
-        if _BEGIN.match(line.message):
-            return True
         bad = _BAD_END.fullmatch(line.message)
         if bad:
             return True if bad[1] in UNCLEAN_RESULTS else None
+        if line.message.startswith("Started "):
+            return not stopped
+        stopped = stopped or line.message.startswith("Stopped ")
     return None
 
 

@@ -18,6 +18,7 @@ Series = tuple[dict[str, str], float]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REGEX_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+_HOST = re.compile(r"[\w.:%-]+")
 _ONLY_TEXT = {str}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -108,13 +109,13 @@ def any_of(words: Iterable[str]) -> str:
 
 
 def endpoint(url: str) -> str | None:
-    """host:port of an http(s) address as Prometheus writes it in `instance`, in small letters; None where there is none."""
+    """host:port of an http(s) address as Prometheus writes it in `instance`, in small letters; None where it is no such address."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
         return None
-    if not host or not port:
+    if parts.scheme not in _DEFAULT_PORTS or not host or not _HOST.fullmatch(host):
         return None
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -7,6 +7,8 @@ import re
 CPU_AND_MEMORY_COMMAND = ("head", "-n", "3", "/proc/stat", "/proc/meminfo")
 """What matters stands in the first three lines of both."""
 
+MIN_TICKS = 100
+"""One second of one processor."""
 MAX_CHARS = 20_000
 _BIGGEST = 2**63
 _NUMBER = re.compile(r"[0-9]{1,20}")
@@ -69,9 +71,9 @@ def cpu_times(text: str) -> tuple[int, int]:
 
 
 def cpu_ratio(before: tuple[int, int], after: tuple[int, int]) -> float | None:
-    """Busy share of all processors between two readings, 0 to 1; None where no time passed or it ran backwards."""
+    """Busy share of all processors between two readings, 0 to 1; None where they are too close or time ran backwards (a boot)."""
     busy, total = after[0] - before[0], after[1] - before[1]
-    return min(1.0, busy / total) if total > 0 and busy >= 0 else None
+    return min(1.0, busy / total) if total >= MIN_TICKS and busy >= 0 else None
 
 
 def fds(text: str) -> int | None:

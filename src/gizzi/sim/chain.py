@@ -54,10 +54,10 @@ class SimChain:
         self.slot = 0
         self.next_slot_at = start_at + block_time_s
         self.height = 1_000_000 + self._seed % 1_000_000
-        self.block_at = start_at
+        self.block_at = start_at - 1.0
         self.finalized = self.height - 2
         self.finalized_before = self.finalized
-        self.finalized_at = start_at
+        self.finalized_at = start_at - 1.0
         self.set_id = 1 + self._seed % 900
         self.set_changed_at: float | None = None
         self.next_session_slot = SESSION_SLOTS // 4

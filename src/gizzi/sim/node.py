@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from gizzi.readers.jsonrpc import METHOD_NOT_FOUND, RpcError
 from gizzi.sim import log
+from gizzi.sim.answers import RpcAnswers
 from gizzi.sim.chain import SimChain, mix
 from gizzi.sim.faults import DOWN, Fault
 from gizzi.sim.identity import Identity
-from gizzi.sim.samples import VERSION, PageSamples
+from gizzi.sim.samples import PageSamples
 
 RESTART_S = 6.0
 """How long a restart takes."""
@@ -94,7 +93,7 @@ class SimNode:
         self.rpc_gate: Gate | None = None
         self.page_due_at = 0.0
         self.page = PageSamples(self)
-        self._answers = self._methods()
+        self.rpc = RpcAnswers(self)
 
     # what happens to it
 
@@ -228,7 +227,7 @@ class SimNode:
             elif kind == "finality_stall":
                 finalized = min(finalized, active.finalized)
             elif kind == "lag":
-                creeping = active.finalized + (self.chain.height - active.chain_height) // 4
+                creeping = active.finalized + (self.chain.height - active.chain_height) // 3
                 finalized = min(finalized, max(creeping, self.chain.height - int(active.fault["blocks"])))
         return best, min(best, finalized)
 
@@ -287,67 +286,5 @@ class SimNode:
             self.page.renew(now)
         return self.page.samples
 
-    def answer(self, method: str, params: tuple[Any, ...], now: float) -> Any:
-        """The result of one JSON-RPC call. Raises RpcError."""
-        found = self._answers.get(method)
-        if found is None:
-            raise RpcError("Method not found", METHOD_NOT_FOUND)
-        return found(now, params)
-
-    def _methods(self) -> dict[str, Callable[[float, tuple[Any, ...]], Any]]:
-        return {
-            "system_health": self._system_health,
-            "grandpa_roundState": lambda now, _: self.chain.round_state(now),
-            "chain_getBlockHash": self._block_hash,
-            "chain_getHeader": self._header,
-            "chain_getFinalizedHead": lambda now, _: self.hash_at(self.heights(now)[1]),
-            "system_syncState": self._sync_state,
-            "system_version": lambda *_: VERSION,
-            "system_name": lambda *_: "Simulated Node",
-            "system_chain": lambda *_: self.chain.id,
-            "system_localPeerId": lambda *_: self.identity.peer_id,
-            "system_nodeRoles": lambda *_: ["Authority" if self.votes else "Full"],
-            "system_peers": _unsafe,
-        }
-
-    def _system_health(self, now: float, params: tuple[Any, ...]) -> dict[str, Any]:
-        return {"peers": self.peers(now), "isSyncing": self.syncing, "shouldHavePeers": True}
-
-    def _block_hash(self, now: float, params: tuple[Any, ...]) -> Any:
-        best = self.heights(now)[0]
-        if not params or params[0] is None:
-            return self.hash_at(best)
-        height = _height(params[0])
-        return self.hash_at(height) if height <= best else None
-
-    def _header(self, now: float, params: tuple[Any, ...]) -> Any:
-        best = self.heights(now)[0]
-        if not params or params[0] is None:
-            height = best
-        else:
-            found = self.chain.height_of(str(params[0]), best)
-            if found is None or self.hash_at(found[0]) != params[0]:
-                return None
-            height = found[0]
-        return self.chain.header(height, self.fork_from is not None and height >= self.fork_from, self.hash_at)
-
-    def _sync_state(self, now: float, params: tuple[Any, ...]) -> dict[str, int]:
-        return {"startingBlock": 0, "currentBlock": self.heights(now)[0], "highestBlock": self.chain.height}
-
 
 _CAPPING = frozenset({"best_stall", "syncing", "db_lost", "finality_stall", "lag"})
-
-
-def _unsafe(now: float, params: tuple[Any, ...]) -> Any:
-    raise RpcError("RPC call is unsafe to be called externally", METHOD_NOT_FOUND)
-
-
-def _height(value: Any) -> int:
-    """A height as callers write it: 4 or "0x4"."""
-    try:
-        height = int(value, 16) if isinstance(value, str) else int(value)
-    except (TypeError, ValueError):
-        raise RpcError("Invalid params", -32602) from None
-    if height < 0:
-        raise RpcError("Invalid params", -32602)
-    return height

@@ -48,7 +48,7 @@ class FleetNode:
         if node.rpc_gate is not None:
             await self._pass(node.rpc_gate, method)
             now = self._fleet.now()
-        return node.answer(method, params, now)
+        return node.rpc.answer(method, params, now)
 
     def _node(self, validator: Validator) -> SimNode:
         node = self._nodes.get(validator.number)

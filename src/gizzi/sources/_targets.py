@@ -11,6 +11,7 @@ from gizzi.readers.promql import Series, endpoint, host_of
 
 METRICS_PORT = 9615
 _NAME_LABELS = ("validator", "name", "node")
+_BY_NAME_RANK = 5
 
 Samples = dict[str, list[Series]]
 
@@ -85,15 +86,12 @@ class Owners:
         for label in _NAME_LABELS:
             number = self._by_name.get(labels.get(label, ""))
             if number is not None:
-                return LEAST_SURE, number
+                return _BY_NAME_RANK, number
         return None
 
     def at_host_of(self, labels: Mapping[str, str]) -> Sequence[Validator]:
         """The validators on the target's host."""
         return self._by_host.get(host_of(labels.get("instance", "")) or "", ())
-
-
-LEAST_SURE = 5
 
 
 def _claims(validator: Validator) -> tuple[str | None, str | None, str | None, str | None, str | None]:

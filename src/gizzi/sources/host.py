@@ -81,10 +81,12 @@ async def host(validator: Validator, ssh: Ssh, settings: Settings, memory: dict[
     if ram:
         seen["memory_size_bytes"], seen["memory_available_bytes"] = ram
     if cpu:
-        ratio = resources.cpu_ratio(memory.get("cpu_times", cpu), cpu)
-        memory["cpu_times"] = cpu
+        before = memory.setdefault("cpu_times", cpu)
+        ratio = resources.cpu_ratio(before, cpu)
         if ratio is not None:
             seen["cpu_ratio"] = ratio
+        if ratio is not None or cpu[1] < before[1]:
+            memory["cpu_times"] = cpu
     gone = next((error for error in asker.failures if error.kind in _UNREACHABLE), None)
     if gone or not seen:
         raise gone or asker.failures[0]

@@ -27,6 +27,9 @@ FILE_SYSTEM_NAMES = frozenset((_FREE, _SIZE))
 PLAIN_NAMES = frozenset([name for name, _ in _PLAIN] + [_OFFSET, _SYNCHRONISED])
 GIVES = ("disk_free_bytes", "disk_size_bytes", "memory_available_bytes", "memory_size_bytes", "fds_open", "clock_offset_s", "cpu_ratio")
 
+_OFTEN_LEFT_OUT = ("/mnt", "/media", "/run", "/var/lib/docker", "/var/lib/containers/storage")
+"""node_exporter's defaults (Debian's for the first two) leave out file systems mounted here; then the root's is not the database's."""
+
 _IDLE_MODES = frozenset(("idle", "iowait"))
 _LARGEST = 2.0**63
 
@@ -63,6 +66,8 @@ def _disk(free: Series, size: Series, data_dir: str) -> dict[str, Any]:
             if available is None or total is None or not 0 < total < _LARGEST or not 0 <= available <= total:
                 return {}
             return {"disk_free_bytes": int(available), "disk_size_bytes": int(total)}
+        if directory in _OFTEN_LEFT_OUT:
+            return {}
     return {}
 
 
@@ -116,7 +121,6 @@ async def node_exporter(validator: Validator, http: Http, memory: dict[str, Any]
         samples = _scanner().scan(page)
     except UnreadablePage as error:
         raise SourceError("unreadable", f"the node_exporter page of validator {validator.number} {error}") from None
-    seen = {**observe(samples, validator.data_dir), **_cpu_ratio(samples.get(_CPU, ()), memory)}
-    if not seen:
+    if not samples:
         raise SourceError("unreadable", f"the page at validator {validator.number}'s node_exporter_url holds no metric of node_exporter")
-    return seen
+    return {**observe(samples, validator.data_dir), **_cpu_ratio(samples.get(_CPU, ()), memory)}

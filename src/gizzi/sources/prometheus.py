@@ -6,8 +6,8 @@ target or its scraper died. A target that is down says so (`metrics_up` is no); 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from gizzi import Http, Settings, SourceError, Validator, source
@@ -42,6 +42,7 @@ _GIVES_SLOWLY = ("channel_max_size", "channel_max_name", "tasks_ended")
 _GIVES = ("metrics_up", "sample_age_s", *(name for name in metrics.GIVES if name not in _GIVES_SLOWLY))
 
 Seen = dict[int, dict[str, Any]]
+_T = TypeVar("_T")
 
 
 def _applies(validator: Validator, settings: Settings) -> bool:
@@ -51,7 +52,7 @@ def _applies(validator: Validator, settings: Settings) -> bool:
 @source("prometheus", scope="fleet", every="collect", applies=_applies, gives=_GIVES)
 async def prometheus(validators: Sequence[Validator], http: Http, settings: Settings, memory: dict[str, Any]) -> Seen:
     """Every node's metrics, from the Prometheus server that scrapes them."""
-    rows, ages = await _ask(http, settings, NODES, AGES)
+    rows, ages = await query(http, settings, NODES, AGES)
     targets = Targets((row for row in rows if row[0].get("__name__") == UP), ages)
     targets.add(row for row in rows if row[0].get("__name__") != UP)
     node_jobs: set[str | None] = memory.setdefault("node_jobs", set())
@@ -72,7 +73,7 @@ async def prometheus_slow(validators: Sequence[Validator], http: Http, settings:
 
     A validator with a node_exporter_url of its own is read there.
     """
-    up, ages, channels, tasks, hosts, cpu = await _ask(http, settings, UP, AGES, CHANNELS, TASKS, _hosts_query(validators), CPU_RATIO)
+    up, ages, channels, tasks, hosts, cpu = await query(http, settings, UP, AGES, CHANNELS, TASKS, _hosts_query(validators), CPU_RATIO)
     targets = Targets(up, ages)
     targets.add(channels, _CHANNEL)
     targets.add(tasks, _ENDED)
@@ -96,18 +97,20 @@ def _hosts_query(validators: Iterable[Validator]) -> str:
     return f"{{__name__=~{any_of(node_exporter.PLAIN_NAMES)}}} or {disks}"
 
 
-async def _ask(http: Http, settings: Settings, *queries: str) -> list[list[Series]]:
-    """The answers to instant queries, one after the other, so that the server is never asked for two at once."""
+async def query(http: Http, settings: Settings, *queries: str) -> list[list[Series]]:
+    """The answers to instant queries, one after the other, so that the server is never asked for two at once. Raises as `ask`."""
+    return [await ask(http, settings, "query", {"query": text}, vector) for text in queries]
+
+
+async def ask(http: Http, settings: Settings, what: str, params: Mapping[str, str], read: Callable[[object], _T]) -> _T:
+    """What `read` makes of the answer of the server's API. Raises SourceError, which names the key and the address."""
     url = settings.prometheus.url or ""
-    answers = []
     try:
-        for query in queries:
-            answers.append(vector(await http.get_json(f"{url.rstrip('/')}/api/v1/query", {"query": query})))
+        return read(await http.get_json(f"{url.rstrip('/')}/api/v1/{what}", params))
     except SourceError as error:
         raise SourceError(error.kind, f"[prometheus] url {without_password(url)}: {error}") from None
     except UnreadableAnswer as error:
         raise SourceError("unreadable", f"[prometheus] url {without_password(url)}: the answer {error}") from None
-    return answers
 
 
 def without_password(url: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Awaitable
 from typing import Any, Protocol
@@ -66,11 +65,11 @@ async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings
         calls.append(_hash_at(validator, node, height))
     if validator.metrics_url is None and settings.prometheus.url is None:
         calls += [_heights(validator, node), _sync_state(validator, node)]
-    for answer in await asyncio.gather(*calls, return_exceptions=True):
-        if isinstance(answer, dict):
-            seen.update(answer)
-        elif not isinstance(answer, SourceError):
-            raise answer
+    for call in calls:
+        try:
+            seen.update(await call)
+        except SourceError:
+            continue
     if failure is not None and not seen:
         raise failure
     return seen

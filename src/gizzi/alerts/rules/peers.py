@@ -1,0 +1,106 @@
+"""Peers: without them a node sees no blocks and nobody hears its votes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gizzi import UNKNOWN, Answer, Finding, duration_text, rule
+
+if TYPE_CHECKING:
+    from gizzi.fleet.view import ChainView, ValidatorView
+
+_FOLLOWS = ("best_stalled", "finality_stalled", "finality_lagging", "syncing", "not_voting", "not_validating", "not_authoring")
+
+
+@rule(
+    "peers_low",
+    severity="high",
+    hold="15s",
+    needs=("peers", "rpc_peers"),
+    explains=(*_FOLLOWS, "fork", "no_incoming", "authority_discovery_failing"),
+)
+def peers_low(v: ValidatorView, fleet: ChainView, *, below: int = 3, grace_s: float = 40.0) -> Answer:
+    """It has almost no peers: blocks and votes no longer reach it, or leave it. For `grace_s` after its start it may look for them."""
+    peers = v.peers
+    if peers is None:
+        return UNKNOWN
+    if peers >= below or v.should_have_peers is False:
+        return None
+    if v.process_start_at is not None and 0 <= v.now - v.process_start_at < grace_s:
+        return UNKNOWN
+    return f"{_count(peers)}; fewer than {below}"
+
+
+@rule(
+    "chain_peers_low",
+    severity="medium",
+    hold="15s",
+    scope="chain",
+    needs=("peers", "rpc_peers"),
+    explains=("peers_low", *_FOLLOWS, "chain_stalled", "chain_finality_stalled", "quorum_at_risk"),
+)
+def chain_peers_low(
+    fleet: ChainView, *, below: int = 3, share: float = 0.3, critical_share: float = 0.5, at_least: int = 3, grace_s: float = 40.0
+) -> Answer:
+    """A large part of the chain's nodes has almost no peers: the network is split, or something blocks it."""
+    known, low = 0, []
+    for v in fleet.validators:
+        if v.peers is not None:
+            known += 1
+            if v.peers < below:
+                low.append(v)
+    if len(low) < at_least:
+        return None if known else UNKNOWN
+    low = [v for v in low if v.should_have_peers is not False and not 0 <= v.now - (v.process_start_at or 0) < grace_s]
+    if len(low) < at_least or len(low) <= share * known:
+        return None
+    return Finding(
+        f"{len(low)} of {known} nodes have fewer than {below} peers",
+        validators=tuple(sorted(v.number for v in low)),
+        severity="critical" if len(low) > critical_share * known else None,
+    )
+
+
+@rule("no_incoming", severity="low", hold="10s", needs=("incoming_connections_total",), optional=True)
+def no_incoming(v: ValidatorView, fleet: ChainView, *, for_s: float = 1200.0) -> Answer:
+    """Nobody connects to it any more, while others of its chain are connected to: a firewall or a wrong public address."""
+    moving = v.moving("incoming_connections_total", for_s)
+    if moving is not False:
+        return None if moving else UNKNOWN
+    others = [m for o in fleet.validators if o is not v and (m := o.moving("incoming_connections_total", for_s)) is not None]
+    reached = sum(others)
+    if not v.moved("incoming_connections_total") or reached * 2 <= len(others):
+        return None
+    still_s = v.still_s("incoming_connections_total") or 0.0
+    return f"no incoming connection for {duration_text(still_s)}, while {reached} of {len(others)} others had some"
+
+
+@rule(
+    "authority_discovery_failing",
+    severity="medium",
+    hold="30m",
+    needs=("authority_discovery_failed_total", "authority_discovery_found_total"),
+    series=("authority_discovery_failed_total", "authority_discovery_found_total"),
+    optional=True,
+)
+def authority_discovery_failing(
+    v: ValidatorView, fleet: ChainView, *, above: float = 0.5, for_s: float = 5400.0, at_least: int = 10
+) -> Answer:
+    """Most look-ups of other authorities' addresses fail, for two hours by now: soon it cannot reach whom it should vote with."""
+    failed_total = v.authority_discovery_failed_total
+    if failed_total is None:
+        return UNKNOWN
+    if not failed_total:
+        return None
+    span_s, failed = v.change("authority_discovery_failed_total", for_s)
+    if span_s < for_s * 0.9:
+        return UNKNOWN if v.watched_s("authority_discovery_failed_total") < for_s else None
+    found = v.change("authority_discovery_found_total", for_s)[1]
+    total = failed + found
+    if failed < 0 or found < 0 or total < at_least or failed <= above * total:
+        return None
+    return f"{failed / total:.0%} of {total:.0f} look-ups failed in the last {duration_text(for_s)} (more than {above:.0%})"
+
+
+def _count(peers: int) -> str:
+    return f"{peers:.0f} peer{'' if peers == 1 else 's'}"

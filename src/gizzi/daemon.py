@@ -1,0 +1,26 @@
+"""The long-running process: the loop, and the faces that answer while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gizzi.api.serve import serve
+from gizzi.app import App
+from gizzi.errors import GizziError
+
+
+async def run_daemon(app: App, listen: str | None = None, listening: Callable[[str], None] | None = None) -> None:
+    """Watch and answer until cancelled. listening: told the API's address once it answers.
+
+    Raises GizziError: the address is taken, a token is missing, another Gizzi watches with the same store.
+    """
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(serve(app, listen, listening))
+            group.create_task(app.run())
+    except BaseExceptionGroup as failures:
+        known = failures.subgroup(GizziError)
+        while known is not None and isinstance(known.exceptions[0], BaseExceptionGroup):
+            known = known.exceptions[0]
+        raise (known.exceptions[0] if known else failures) from None
