@@ -19,6 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from gizzi.clock import seconds
 from gizzi.errors import ConfigError
+from gizzi.readers.ss58 import public_key
 
 Duration = Annotated[float, BeforeValidator(seconds)]
 FILE_NAME = "gizzi.toml"
@@ -27,6 +28,15 @@ FILE_NAME = "gizzi.toml"
 def _http_url(value: Any) -> Any:
     if isinstance(value, str) and not value.startswith(("http://", "https://")):
         raise ValueError(f"{value!r} is not an http:// or https:// address")
+    return value
+
+
+def _authority_id(value: Any) -> Any:
+    if isinstance(value, str):
+        key = public_key(value)
+        if key is None:
+            raise ValueError(f"{value!r} is not a public key; write 0x and 64 hexadecimal digits, or its SS58 address")
+        return key
     return value
 
 
@@ -58,7 +68,9 @@ class Validator(_Section):
     node_exporter_url: HttpUrl | None = Field(None, description="node_exporter's page on its host, usually port 9100.")
     unit: str = Field("", description="The systemd unit that runs the node; needed for logs and restarts.")
     authority: bool = Field(True, description="It holds session keys and should vote.")
-    authority_id: str | None = Field(None, description="Its GRANDPA public key (0x…): shows a second signer, and who is missing.")
+    authority_id: Annotated[str | None, BeforeValidator(_authority_id)] = Field(
+        None, description="Its GRANDPA public key (0x… or SS58): shows a second signer, and who is missing."
+    )
     standby_hosts: tuple[str, ...] | None = Field(
         None, description="Hosts that could sign with the same keys; [] says there are none; leave it out where nobody knows."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from gizzi.api.serve import serve
+from gizzi.api.serve import ApiServer
 from gizzi.app import App
 from gizzi.errors import GizziError
 
@@ -15,12 +15,15 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
 
     Raises GizziError: the address is taken, a token is missing, another Gizzi watches with the same store.
     """
+    api = ApiServer(app, listen)
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(serve(app, listen, listening))
             group.create_task(app.run())
+            group.create_task(api.run(listening))
     except BaseExceptionGroup as failures:
         known = failures.subgroup(GizziError)
         while known is not None and isinstance(known.exceptions[0], BaseExceptionGroup):
             known = known.exceptions[0]
         raise (known.exceptions[0] if known else failures) from None
+    finally:
+        api.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,7 +35,7 @@ def share(fleet):  # type: ignore[no-untyped-def]
 
 def rules() -> list[Rule]:
     registry = Registry()
-    registry.add_module(__import__(__name__))
+    registry.add_module(sys.modules[__name__])
     return list(registry.rules)
 
 

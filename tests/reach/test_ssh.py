@@ -78,6 +78,14 @@ def running(marker: str) -> list[int]:
     return found
 
 
+async def begun(marker: str) -> bool:
+    for _ in range(200):
+        if running(marker):
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
 async def gone(marker: str) -> bool:
     for _ in range(200):
         if not running(marker):
@@ -174,8 +182,7 @@ async def test_twenty_commands_at_once_over_one_connection(sshd: Sshd, runner: S
 
 async def test_a_given_up_command_is_killed(sshd: Sshd, runner: SshRunner) -> None:
     task = asyncio.create_task(runner.run(sshd.validator(), ["sleep", NAP]))
-    while not running(NAP):
-        await asyncio.sleep(0.02)
+    assert await begun(NAP)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -331,10 +338,10 @@ async def test_many_who_wait_for_one_host_that_is_down(sshd: Sshd) -> None:
 async def test_closing_ends_what_runs(sshd: Sshd) -> None:
     runner = SshRunner(sshd.settings())
     task = asyncio.create_task(failure(runner, sshd.validator(), "sleep", NAP))
-    while not running(NAP):
-        await asyncio.sleep(0.02)
+    assert await begun(NAP)
     await runner.close()
-    assert (await task).kind == "refused"
+    assert (await task).kind in ("refused", "unreadable")
+    assert await gone(NAP)
 
 
 def test_the_settings_of_a_fleet_have_no_key_by_default() -> None:
@@ -349,3 +356,28 @@ async def test_closing_while_a_connection_is_being_made(sshd: Sshd) -> None:
     await runner.close()
     assert (await task).kind == "refused"
     silent.close()
+
+
+async def test_a_connection_that_takes_no_command_is_given_up(sshd: Sshd) -> None:
+    """A frozen host: logged in, but nothing happens any more. The next command tries a new connection."""
+    logins = 0
+
+    class Frozen(asyncssh.SSHServer):
+        def begin_auth(self, username: str) -> bool:
+            nonlocal logins
+            logins += 1
+            return False
+
+        async def session_requested(self) -> bool:
+            await asyncio.sleep(60)
+            return False
+
+    server = await asyncssh.create_server(Frozen, "127.0.0.1", 0, server_host_keys=[str(sshd.folder / "host")])
+    port = server.get_port()
+    sshd.known_hosts.write_text(sshd.known_hosts.read_text().replace(str(sshd.port), str(port)))
+    runner = SshRunner(sshd.settings(port=port, timeout="300ms"))
+    for attempt in (1, 2):
+        error = await failure(runner, sshd.validator(), "echo")
+        assert (error.kind, logins) == ("timeout", attempt), error
+    await runner.close()
+    server.close()

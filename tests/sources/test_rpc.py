@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from typing import Any
 
 import pytest
 from tools.loopback import Request, error, loopback, result
 
+from gizzi.clock import run_simulated
 from gizzi.config import Settings, Validator, parse
 from gizzi.errors import SourceError
 from gizzi.fleet.names import OBSERVATIONS
@@ -104,6 +107,34 @@ async def test_where_nothing_answers_the_first_failure_counts() -> None:
 async def test_a_fault_of_ours_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
         await collect(ScriptedNode(grandpa_roundState=ZeroDivisionError()))
+
+
+def test_a_slow_node_is_asked_the_rest_at_once() -> None:
+    class SlowNode(ScriptedNode):
+        async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
+            await asyncio.sleep(2.5)
+            return await super().rpc(validator, method, *params)
+
+    async def main() -> tuple[Any, float]:
+        return await collect(SlowNode(**HEADS), RPC_ONLY), asyncio.get_running_loop().time()
+
+    seen, took_s = run_simulated(main())
+    assert seen == HEALTHY | VOTING | HEIGHTS | {"checked_height": 128, "checked_hash": HASH}
+    assert took_s == 2.5 + 3 * 2.5  # of the heights, the finalized one takes three calls
+
+
+async def test_given_up_in_the_middle_nothing_is_left_undone() -> None:
+    class StuckNode(ScriptedNode):
+        async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
+            if method == "grandpa_roundState":
+                await asyncio.Event().wait()
+            return await super().rpc(validator, method, *params)
+
+    with pytest.raises(TimeoutError), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        async with asyncio.timeout(0.05):
+            await collect(StuckNode())
+        gc.collect()
 
 
 def headers(*params: str) -> dict[str, str]:

@@ -20,9 +20,9 @@ import time
 from pathlib import Path
 
 import asyncssh
+from conftest import missing, need
 
 from gizzi.config import Ssh, Validator
-from conftest import missing, need
 
 ACCOUNT = "gizzi-test"
 STARTS_IN_S = 15.0

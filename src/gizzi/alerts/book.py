@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
+from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject, worst
 from gizzi.alerts.finding import UNKNOWN, Answer, Finding
 from gizzi.fleet.observation import text as observation_text
 from gizzi.fleet.view import ChainView, ValidatorView
@@ -51,7 +51,7 @@ class AlertBook:
         active = self._by_subject.get(subject)
         for rule, check in self._calls["validator"]:
             answer = check(v, fleet)
-            if answer is None and (active is None or rule.name not in active):
+            if answer is UNKNOWN or (answer is None and (active is None or rule.name not in active)):
                 continue
             seen_at = max((v.seen_at(name) or 0.0 for name in rule.needs), default=0.0) or v.now
             self._move(subject, rule, answer, v.now, min(seen_at, v.now), turn, chain=fleet.chain.id, view=v)
@@ -149,11 +149,13 @@ def _call(rule: Rule):  # type: ignore[no-untyped-def]
 
 
 def _describe(alert: Alert, rule: Rule, finding: Finding, view: ValidatorView | None, fleet: ChainView | None, turn: Turn) -> None:
-    """Bring the alert's words up to date; what a firing alert rests on is kept as it was when it fired, people are told of changes."""
+    """Bring the alert's words up to date; what a firing alert rests on is kept as it was when it fired, people are told where
+    it gets worse: it never shrinks or softens while it fires."""
     severity = finding.severity or rule.severity
     validators = finding.validators or ((view.number,) if view is not None else ())
     if alert.state == "firing":
         validators = tuple(sorted({*alert.validators, *validators}))
+        severity = worst([alert.severity, severity])  # type: ignore[list-item]
         if (severity, validators) != (alert.severity, alert.validators):
             turn.changed.append(alert)
     else:

@@ -22,6 +22,8 @@ TOGETHER_S = 30.0
 CHAIN_SHARE = 0.3
 REOPEN_S = 300.0
 """An alert that comes back within this time reopens its incident instead of opening another."""
+OUTLIVES_S = 60.0
+"""Symptoms usually end soon after their cause; only if they last this much longer is there something left to decide."""
 CAUSE_LATE_S = 180.0
 """A cause may be recognised this much later than its symptoms."""
 
@@ -160,12 +162,13 @@ class Correlator:
             changes.append(Change(incident, now, "resolved", "every alert of it is over"))
 
     def _orphan(self, incident: Incident, cause: Alert, now: float) -> None:
-        """Symptoms that outlive their cause stand for themselves, and the incident is decided again."""
+        """Symptoms that outlive their cause stand for themselves; if they last, the incident is decided again."""
         left = [a for a in incident.alerts.values() if a.state == "firing" and a.muted and self._explains(cause, a)]
         for alert in left:
             if self._cause_of(alert) is None:
                 alert.muted = None
-                self._redecide(incident, now)
+                if incident.decide_at is None:
+                    incident.decide_at = now + OUTLIVES_S
 
     def _redecide(self, incident: Incident, now: float) -> None:
         if incident.decide_at is None or incident.decide_at > now + self._round_s:

@@ -103,27 +103,6 @@ def whom(validators: tuple[int, ...], chain: str | None, alert: Alert) -> str:
     return f"{len(validators)} validators of {chain}"
 
 
-def incident_json(incident: Incident) -> dict[str, Any]:
-    """The shape that every face shows."""
-    return {
-        "id": f"inc-{incident.id}",
-        "rule": incident.rule,
-        "severity": incident.severity,
-        "chain": incident.chain,
-        "validators": list(incident.validators),
-        "state": incident.state,
-        "opened_at": iso(incident.opened_at),
-        "resolved_at": iso(incident.resolved_at),
-        "summary": incident.summary,
-        "decision": incident.decision.as_json() if incident.decision else None,
-        "actions": [],
-        "cost_usd": "0",
-        "acknowledged_by": incident.acknowledged_by,
-        "merged_into": f"inc-{incident.merged_into}" if incident.merged_into else None,
-        "alerts": [alert_json(alert) for alert in incident.alerts.values()],
-    }
-
-
 def alert_json(alert: Alert) -> dict[str, Any]:
     return {
         "subject": alert.subject,

@@ -72,9 +72,7 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     _add_routes(api, app)
     errors.install(api)
     api.add_middleware(errors.LastResort)
-    api.add_middleware(
-        Door, tokens=tokens_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status
-    )
+    api.add_middleware(Door, tokens=tokens_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status)
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api
 

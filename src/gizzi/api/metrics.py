@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -52,7 +52,9 @@ class _Own(Collector):
     def collect(self) -> Iterable[Metric]:
         watch = self._app.watch
         yield _family("gizzi_build_info", "The version that runs.", ("version",), {(version(),): 1})
-        yield GaugeMetricFamily("gizzi_poll_lateness_seconds", "How late the latest poll of the last minute began.", watch.collector.lateness_s())
+        yield GaugeMetricFamily(
+            "gizzi_poll_lateness_seconds", "How late the latest poll of the last minute began.", watch.collector.lateness_s()
+        )
         yield SummaryMetricFamily(
             "gizzi_evaluation_seconds", "Time spent on evaluations.", count_value=watch.evaluations, sum_value=watch.evaluating_s
         )
@@ -81,7 +83,7 @@ class _Own(Collector):
         yield GaugeMetricFamily("gizzi_rules_dead", "Rules that can never fire: what they need is seen nowhere.", len(dead))
 
 
-def _family(name: str, about: str, labels: tuple[str, ...], values: dict[Any, float]) -> GaugeMetricFamily:
+def _family(name: str, about: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, about, labels=labels)
     for words, value in sorted(values.items()):
         family.add_metric(list(words), value)

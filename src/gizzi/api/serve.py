@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable, Iterator
 
 import uvicorn
@@ -20,36 +21,55 @@ MOST_CONNECTIONS = 500
 
 
 class _Server(uvicorn.Server):
+    listening: Callable[[], None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.listening is not None:
+            self.listening()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Signals are for whoever runs the loop."""
         yield
 
 
-async def serve(app: App, listen: str | None = None, listening: Callable[[str], None] | None = None) -> None:
-    """Serve until cancelled. listening: told the address once it answers.
+class ApiServer:
+    """The API on its address, which is taken at once.
 
     Raises ConfigError where the address cannot be had, or lies beyond loopback and no token is set.
     """
-    place = listen or app.settings.api.listen
-    host, _ = address_of(place)
-    if not is_loopback(host) and not tokens_of(app.settings):
-        name = app.settings.api.token_env
-        raise ConfigError(f"[api] listen {place!r} is open to other machines and no token is set; put one into {name}, or use 127.0.0.1")
-    api = create_app(app, listen=place)
-    bound = bind(place)
-    server = _Server(_config(api))
-    running = asyncio.create_task(server.serve(sockets=[bound]))
-    try:
-        while not server.started and not running.done():
-            await asyncio.sleep(0.01)
-        if server.started and listening is not None:
-            listening(url_of(bound))
-        await asyncio.shield(running)
-    finally:
-        server.should_exit = True
-        await asyncio.wait([running], timeout=GRACE_S + 1)
-        bound.close()
+
+    def __init__(self, app: App, listen: str | None = None) -> None:
+        place = listen or app.settings.api.listen
+        host, _ = address_of(place)
+        if not is_loopback(host) and not tokens_of(app.settings):
+            name = app.settings.api.token_env
+            why = "is open to other machines and no token is set"
+            raise ConfigError(f"[api] listen {place!r} {why}; put one into {name}, or listen on 127.0.0.1")
+        self._server = _Server(_config(create_app(app, listen=place)))
+        self._socket = bind(place)
+        self.url = url_of(self._socket)
+
+    async def run(self, listening: Callable[[str], None] | None = None) -> None:
+        """Answer until cancelled. listening: told the URL once it answers."""
+        server = self._server
+        server.listening = None if listening is None else lambda: listening(self.url)
+        running = asyncio.create_task(server.serve(sockets=[self._socket]))
+        try:
+            await asyncio.shield(running)
+        finally:
+            server.should_exit = True
+            await asyncio.wait([running], timeout=GRACE_S + 1)
+            self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+async def serve(app: App, listen: str | None = None, listening: Callable[[str], None] | None = None) -> None:
+    """Serve until cancelled; raises ConfigError as ApiServer does."""
+    await ApiServer(app, listen).run(listening)
 
 
 def _config(api: object) -> uvicorn.Config:

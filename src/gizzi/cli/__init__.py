@@ -39,13 +39,21 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, Abort):
         return 130
     except TyperException as error:
-        return _fail(f"{error.format_message().rstrip('.')}; `gizzi --help` lists the commands", 2)
+        return _fail(_usage(error), 2)
     except GizziError as error:
         return _fail(str(error), error.exit_code)
     except Exception as error:
         if debug:
             traceback.print_exc()
         return _fail(f"this is a fault in Gizzi: {type(error).__name__}: {error}; `gizzi {DEBUG} …` shows where it happened", 1)
+
+
+def _usage(error: TyperException) -> str:
+    """What was wrong with the words of a command, and where to read how it is called."""
+    said = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "gizzi"
+    return f"{said[:1].lower()}{said[1:]} (`{path} --help` says how)"
 
 
 def _call(words: list[str], debug: bool) -> int:

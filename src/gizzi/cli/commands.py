@@ -46,7 +46,7 @@ class Grouped(TyperGroup):
 
 _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
-scenario = typer.Typer(help="Run simulated incidents, or record real ones.", no_args_is_help=True, **_OPTIONS)
+scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 
 
 def program() -> Any:
@@ -95,6 +95,28 @@ def demo(
     return int(
         run_demo(validators=validators, for_s=span_s(span), port=port, headless=headless, keep=keep, as_json=as_json, config=config) or 0
     )
+
+
+@app.command(rich_help_panel=START)
+def init(
+    validator_ips: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="Take the validators of this validator-ips.json.", show_default=False)
+    ] = None,
+    prometheus: Annotated[
+        str | None, typer.Option("--prometheus", metavar="URL", help="Take those among this server's targets.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Write this file instead of gizzi.toml.", show_default=False)
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    config: Config = None,
+) -> int:
+    """Write gizzi.toml for your own validators."""
+    from gizzi.cli.init import write_config
+
+    for line in write_config(output or config, validator_ips=validator_ips, prometheus=prometheus, force=force):
+        typer.echo(line)
+    return 0
 
 
 @app.command(rich_help_panel=START)
@@ -185,6 +207,12 @@ def maintenance(
     from gizzi.cli.control import add_maintenance
 
     return add_maintenance(config, whom, span, why)
+
+
+@scenario.callback()
+def scenarios(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @scenario.command("run")

@@ -7,23 +7,27 @@ from pathlib import Path
 
 from gizzi import registry
 from gizzi.app import open_app
-from gizzi.cli.words import opened, settings_of, who
+from gizzi.cli.words import opened, settings_to_write_to, store_exists, who
 from gizzi.clock import iso
 from gizzi.config import Settings
 from gizzi.engine.desk import incident_number
 from gizzi.engine.watch import chains_of
+from gizzi.errors import NotFound
 
 
 def acknowledge(config: Path | None, name: str) -> int:
-    settings = settings_of(config)
+    settings = settings_to_write_to(config)
+    number = incident_number(name)
+    if not store_exists(settings.store.url):
+        raise NotFound(f"there is no incident inc-{number}: nobody has watched yet; start with `gizzi watch`")
     with opened(settings) as (_, desk):
         asyncio.run(desk.acknowledge(name, who()))
-    print(f"inc-{incident_number(name)} is acknowledged by {who()}")
+    print(f"inc-{number} is acknowledged by {who()}")
     return 0
 
 
 def add_silence(config: Path | None, rule: str, validator: int | None, span: str, why: str) -> int:
-    settings = settings_of(config)
+    settings = settings_to_write_to(config)
     rules = registry.load(settings)
     with opened(settings) as (_, desk):
         until = asyncio.run(desk.silence(rules, settings, rule, validator, span, why, who()))
@@ -33,7 +37,7 @@ def add_silence(config: Path | None, rule: str, validator: int | None, span: str
 
 
 def add_maintenance(config: Path | None, whom: str, span: str, why: str) -> int:
-    settings = settings_of(config)
+    settings = settings_to_write_to(config)
     chains = _chains(settings, whom)
     with opened(settings) as (_, desk):
         until = asyncio.run(desk.maintain(settings, chains, whom, span, why, who()))

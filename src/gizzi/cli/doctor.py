@@ -81,12 +81,12 @@ def _validators(validators: Sequence[dict[str, Any]]) -> list[list[Text]]:
     if good:
         sources = dict.fromkeys(source["source"] for v in good for source in v["sources"])
         rows.append([_sign(True), Text(f"{len(good)} of {len(validators)}"), text(f"answer: {', '.join(sources)}")])
-    failing: dict[tuple[str, ...], list[tuple[dict[str, Any], str]]] = {}
+    failing: dict[tuple[str, str], list[tuple[dict[str, Any], str]]] = {}
     for validator in validators:
-        for sources, why in _troubles(validator):
-            failing.setdefault((sources, _alike(why)), []).append((validator, why))
-    for (named, _), cases in failing.items():
-        rows += _cases(named, cases)
+        for named, why in _troubles(validator):
+            failing.setdefault((named, _alike(why)), []).append((validator, why))
+    for (names, _), cases in failing.items():
+        rows += _cases(names, cases)
     return rows
 
 
@@ -96,14 +96,15 @@ def _troubles(validator: dict[str, Any]) -> list[tuple[str, str]]:
     for source in validator["sources"]:
         if not source["ok"]:
             alike.setdefault(_alike(source["text"]), []).append(source)
-    return [(", ".join(source["source"] for source in same), same[0]["text"]) for same in alike.values()]
+    return [(", ".join(source["source"] for source in same if source["kind"] != "config"), same[0]["text"]) for same in alike.values()]
 
 
 def _cases(sources: str, cases: Sequence[tuple[dict[str, Any], str]]) -> list[list[Text]]:
+    what = f"{sources}: " if sources else ""
     if len(cases) < GROUP_FROM:
-        return [[_sign(False), text(f"{v['number']} {v['name']}", "bold", 40), text(f"{sources}: {why}")] for v, why in cases]
+        return [[_sign(False), text(f"{v['number']} {v['name']}", "bold", 40), text(f"{what}{why}")] for v, why in cases]
     numbers = doctor.ranges(v["number"] for v, _ in cases)
-    return [[_sign(False), Text(f"{len(cases)} validators", "bold"), text(f"{sources}: {cases[0][1]} (and alike: {numbers})")]]
+    return [[_sign(False), Text(f"{len(cases)} validators", "bold"), text(f"{what}{cases[0][1]} (and alike: {numbers})")]]
 
 
 def _alike(why: str) -> str:
@@ -118,7 +119,9 @@ def _rules(rules: dict[str, Any]) -> list[list[Text]]:
     idle = [rule for rule in rules["dead"] if rule["why"] == "unfed"]
     rows = [[_sign(True), text(f"{rules['all'] - len(rules['dead'])} of {rules['all']} rules have what they need")]]
     rows += [[_sign(False), text(rule["text"])] for rule in dead]
-    rows += [[_sign(None), text(rule["text"])] for rule in unread]
+    if unread:
+        names = ", ".join(rule["rule"] for rule in unread)
+        rows.append([_sign(None), text(f"{len(unread)} cannot fire now, for nothing they need answers: {names}")])
     if optional:
         names = ", ".join(rule["rule"] for rule in optional)
         rows.append([_sign(None), text(f"not on these nodes, and need not be: {names}")])

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from gizzi.cli.terminal import SEVERITY_STYLE, clean, grid, heading, text
 from gizzi.clock import duration_text
+from gizzi.engine.doctor import ranges
 
 Incident = dict[str, Any]
 STATE_STYLE = {"triggered": "bold", "acknowledged": "cyan", "resolved": "green"}
@@ -65,6 +66,8 @@ def _title(incident: Incident, margin: int) -> Iterable[RenderableType]:
     if incident["acknowledged_by"] and incident["state"] == "acknowledged":
         state.append(f" by {clean(incident['acknowledged_by'], 40)}", "cyan")
     words = [Text(severity, SEVERITY_STYLE.get(severity, "")), state, Text(_lasted(incident))]
+    if len(incident["validators"]) > 1:
+        words.append(Text(f"validators {ranges(incident['validators'])}"))
     if incident["chain"] is not None:
         words.append(Text(f"chain {clean(incident['chain'], 40)}"))
     if incident["merged_into"]:
@@ -100,7 +103,7 @@ def _evidence(decision: dict[str, Any] | None) -> list[list[Text]]:
 
 def _alerts(alerts: Sequence[dict[str, Any]]) -> list[list[Text]]:
     rows = []
-    for alert in alerts[:MOST_ALERTS]:
+    for alert in sorted(alerts, key=lambda alert: alert["muted"] is not None)[:MOST_ALERTS]:
         said = text(alert["text"])
         if alert["muted"]:
             said.append(f" ({clean(alert['muted'], 200)})", "dim")

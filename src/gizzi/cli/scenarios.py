@@ -14,7 +14,6 @@ from gizzi.cli.terminal import clean, print_json, show, text
 from gizzi.cli.words import settings_of, span_s
 from gizzi.clock import duration_text
 from gizzi.errors import UsageError
-from gizzi.sim.record import record
 from gizzi.sim.runner import run_scenario
 from gizzi.sim.scenario import FILE_NAME
 
@@ -53,7 +52,7 @@ def _tell(result: dict[str, Any]) -> None:
     spans = f"{duration_text(result['simulated_s'])} in {result['wall_s']:.1f} s"
     show(Text.assemble(sign, " ", (clean(result["scenario"], 60).ljust(32), "bold"), f" {count.ljust(13)}", (f" {spans}", "dim")))
     for failure in [*result["failures"], *result["violations"]]:
-        show(text(f"    {failure}", "red"))
+        show(Text.assemble("    ", text(failure, "red")))
 
 
 def _sum_up(results: Sequence[dict[str, Any]]) -> None:
@@ -64,6 +63,8 @@ def _sum_up(results: Sequence[dict[str, Any]]) -> None:
 
 
 def record_one(config: Path | None, folder: Path, span: str) -> int:
+    from gizzi.sim.record import record
+
     settings = settings_of(config, need_fleet=True)
     recorded = record(settings, folder, span_s(span))
     if inspect.isawaitable(recorded):

@@ -75,7 +75,7 @@ def grid(rows: Iterable[Iterable[RenderableType]], *, indent: int = 2, gap: int 
         table.add_column(no_wrap=not last, overflow="fold" if last else "ellipsis", ratio=1 if last else None)
     for line in lines:
         table.add_row(*line)
-    return Padding(table, (0, 0, 0, indent))
+    return Padding(table, (0, 1, 0, indent))
 
 
 def heading(words: str) -> Text:

@@ -17,6 +17,7 @@ from gizzi.cli.logs import to_stderr
 from gizzi.cli.words import settings_of
 from gizzi.config import Settings
 from gizzi.daemon import run_daemon
+from gizzi.readers.text import one_line
 
 log = structlog.get_logger("gizzi")
 
@@ -38,7 +39,8 @@ async def _watch(settings: Settings, listen: str | None) -> None:
         count = len(app.watch.validators)
 
         def listening(url: str) -> None:
-            print(f"gizzi watches {count} validators of {settings.network.name}; status at {url}/api/network/status", file=sys.stderr, flush=True)
+            words = f"gizzi watches {count} validators of {settings.network.name}; status at {url}/api/network/status"
+            print(one_line(words), file=sys.stderr, flush=True)
 
         daemon = asyncio.create_task(run_daemon(app, listen, listening))
         _stop_on_signals(daemon)

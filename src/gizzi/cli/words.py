@@ -12,7 +12,7 @@ from gizzi.clock import LiveClock, seconds
 from gizzi.config import Settings, load
 from gizzi.engine.desk import Desk
 from gizzi.engine.known import store_exists
-from gizzi.errors import UsageError
+from gizzi.errors import ConfigError, UsageError
 from gizzi.store import Store, open_store
 
 
@@ -37,6 +37,14 @@ def who() -> str:
         return f"uid {os.getuid()}"
 
 
+def settings_to_write_to(config: Path | None) -> Settings:
+    """Raises ConfigError where neither a file nor a store is here: what is said in the wrong folder would reach nobody."""
+    settings = settings_of(config)
+    if settings.file is None and not store_exists(settings.store.url):
+        raise ConfigError("there is no gizzi.toml here, nor a store; say it where the daemon runs, or name its file with --config FILE")
+    return settings
+
+
 @contextmanager
 def opened(settings: Settings) -> Iterator[tuple[Store, Desk]]:
     """The store and the desk on it."""
@@ -47,4 +55,4 @@ def opened(settings: Settings) -> Iterator[tuple[Store, Desk]]:
         store.close()
 
 
-__all__ = ["opened", "settings_of", "span_s", "store_exists", "who"]
+__all__ = ["opened", "settings_of", "settings_to_write_to", "span_s", "store_exists", "who"]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from gizzi.alerts.incident import alert_json, incident_json
+from gizzi.alerts.incident import alert_json
 from gizzi.clock import Clock, iso, seconds
 from gizzi.config import Settings, nearest
 from gizzi.engine import records
@@ -26,7 +26,10 @@ class Desk:
         """Incidents as every face shows them, newest first."""
         rows = await self._store.incident_rows(open_only=open_only, limit=limit, offset=offset)
         alerts = await self._store.alert_rows(incidents=[row["id"] for row in rows])
-        return [incident_json(incident) for incident in records.incidents_of(rows, alerts)]
+        of_incident: dict[int, list[Any]] = {row["id"]: [] for row in rows}
+        for alert in alerts:
+            of_incident[alert["incident"]].append(records.alert_of(alert))
+        return [records.shown(row, of_incident[row["id"]]) for row in rows]
 
     async def incident(self, name: str) -> dict[str, Any]:
         """One incident with its `timeline`. Raises NotFound."""
@@ -35,7 +38,7 @@ class Desk:
         alerts = await self._store.alert_rows(incidents=[number])
         events = await self._store.event_rows(number)
         timeline = [{"at": iso(event["at"]), "kind": event["kind"], "text": event["text"]} for event in events]
-        return {**incident_json(records.incidents_of([row], alerts)[0]), "timeline": timeline}
+        return {**records.shown(row, [records.alert_of(alert) for alert in alerts]), "timeline": timeline}
 
     async def firing(self) -> list[dict[str, Any]]:
         """Every alert that fires, muted ones too."""

@@ -106,15 +106,15 @@ async def _store(settings: Settings, clock: Clock) -> dict[str, Any]:
     if parsed.database in (None, "", ":memory:") and parsed.get_backend_name() == "sqlite":
         return {"ok": None, "text": f"{shown}: kept in memory, so nothing outlives the process"}
     if not store_exists(url):
-        return _new_file(Path(parsed.database or "").absolute(), shown)
+        return _new_file(parsed.database or "", shown)
     try:
         return await _open(url, shown, clock)
     except StoreError as error:
         return {"ok": False, "text": str(error)}
 
 
-def _new_file(file: Path, shown: str) -> dict[str, Any]:
-    folder = file.parent
+def _new_file(file: str, shown: str) -> dict[str, Any]:
+    folder = Path(file).absolute().parent
     if not folder.is_dir():
         return {"ok": False, "text": f"{shown}: there is no folder {folder}; make it, or name another in [store] url"}
     if not os.access(folder, os.W_OK | os.X_OK):

@@ -8,7 +8,8 @@ from typing import Any
 
 from gizzi.alerts.alert import Alert
 from gizzi.alerts.correlate import Change
-from gizzi.alerts.incident import Decision, Incident
+from gizzi.alerts.incident import Decision, Incident, alert_json
+from gizzi.clock import iso
 
 
 def incident_row(incident: Incident) -> dict[str, Any]:
@@ -93,3 +94,24 @@ def incidents_of(rows: Sequence[dict[str, Any]], alert_rows: Iterable[dict[str, 
     """Incidents with their alerts, in the rows' order."""
     alerts = [alert_of(row) for row in alert_rows]
     return [incident_of(row, [alert for alert in alerts if alert.incident == row["id"]]) for row in rows]
+
+
+def shown(row: dict[str, Any], alerts: Sequence[Alert]) -> dict[str, Any]:
+    """The incident object that every face shows, from what the store holds."""
+    return {
+        "id": f"inc-{row['id']}",
+        "rule": row["rule"],
+        "severity": row["severity"],
+        "chain": row["chain"],
+        "validators": json.loads(row["validators"]),
+        "state": row["state"],
+        "opened_at": iso(row["opened_at"]),
+        "resolved_at": iso(row["resolved_at"]),
+        "summary": row["summary"],
+        "decision": json.loads(row["decision"]) if row["decision"] else None,
+        "actions": [],
+        "cost_usd": "0",
+        "acknowledged_by": row["acknowledged_by"],
+        "merged_into": f"inc-{row['merged_into']}" if row["merged_into"] else None,
+        "alerts": [alert_json(alert) for alert in alerts],
+    }

@@ -73,8 +73,7 @@ def twin_running(v: ValidatorView, fleet: ChainView) -> bool | None:
         if any(identity in (other.equivocation_ids or ()) for other in fleet.validators):
             return True
         down_since = _down_since(v)
-        voted_at = fleet.votes.voted_at.get(identity)
-        if down_since is not None and voted_at is not None and voted_at > down_since + TWIN_AFTER_S:
+        if down_since is not None and fleet.votes_elsewhere(v, down_since, TWIN_AFTER_S) is not None:
             return True
         if down_since is not None and identity in fleet.absent_ids:
             return False

@@ -13,13 +13,13 @@ SERIES_LENGTH = 480
 
 
 class Track:
-    """One observation over time. Times are epoch seconds."""
+    """One observation over time. Times are epoch seconds; since_at: since when it has been seen without a gap."""
 
-    __slots__ = ("at", "expires_at", "first_at", "moved_at", "moves", "samples", "value")
+    __slots__ = ("at", "expires_at", "first_at", "moved_at", "moves", "samples", "since_at", "value")
 
     def __init__(self, value: Value, at: float, expires_at: float, *, series: bool) -> None:
         self.value = value
-        self.first_at = self.moved_at = self.at = at
+        self.first_at = self.since_at = self.moved_at = self.at = at
         self.expires_at = expires_at
         self.moves = 0
         self.samples: tuple[array[float], array[float]] | None = (array("d"), array("d")) if series else None
@@ -65,6 +65,10 @@ class History:
             values = {**values, up_name: seen.failure is None}
         self.current.update(values)
         tracks = self.tracks
+        names = self._names.get(seen.source + seen.by)
+        same = names is not None and names[0] >= at and values.keys() == names[1]
+        if not same:
+            self._note_gaps(values, at)
         news = False
         for name, value in values.items():
             track = tracks.get(name)
@@ -80,7 +84,7 @@ class History:
             track.expires_at = expires_at
             if track.samples is not None:
                 track.sample(float(value), at)  # type: ignore[arg-type]
-        self._renew(seen.source + seen.by, values, expires_at)
+        self._renew(seen.source + seen.by, values, expires_at, same)
         finalized = values.get("finalized_height")
         if finalized is not None and isinstance(finalized, int) and finalized > (self.watermark or -1):
             self.watermark = finalized
@@ -110,10 +114,20 @@ class History:
         self._soonest = soonest
         return soonest
 
-    def _renew(self, source: str, values: Mapping[str, Value], expires_at: float) -> None:
-        """Note which names this collection renewed; those of the source's earlier ones that it did not go on by their own expiry."""
+    def _note_gaps(self, values: Mapping[str, Value], at: float) -> None:
+        """What had expired before it is seen again was not watched in between."""
+        for name in values:
+            track = self.tracks.get(name)
+            if track is not None and track.expires_at < at:
+                track.since_at = at
+
+    def _renew(self, source: str, values: Mapping[str, Value], expires_at: float, same: bool) -> None:
+        """Note which names this collection renewed; those of the source's earlier ones that it did not go on by their own expiry.
+
+        same: they are those of its last one.
+        """
         before = self._names.get(source)
-        if before is not None and values.keys() == before[1]:
+        if before is not None and same:
             self._names[source] = (expires_at, before[1])
             return
         names = set(values)
@@ -130,7 +144,8 @@ class ChainHistory:
     A voter that has not voted yet in a round that has just begun is not absent: only one that every answer named missing, for some
     time, is.
     An id counts as a voter once a round named it missing; before that, not being named means nothing.
-    `voted_at` never says too much: a vote seen in a round counts as cast when that round was first seen, however long the round lasts.
+    `voted_at` is the earliest a voter's latest vote can have been cast: when its round was first seen, however long the round lasts;
+    `seen_voting_at` the latest: when that vote was last seen.
     Where finality stands still, votes of nodes that have died since stay visible in its last round.
     """
 
@@ -144,6 +159,7 @@ class ChainHistory:
         self.voters: set[str] = set()
         self.missing_since: dict[str, float] = {}
         self.voted_at: dict[str, float] = {}
+        self.seen_voting_at: dict[str, float] = {}
         self._at = 0.0
         self._round: int | None = None
         self._round_at = 0.0
@@ -173,6 +189,7 @@ class ChainHistory:
         for voter in self.voters - still:
             self.missing_since.pop(voter, None)
             self.voted_at[voter] = cast_at
+            self.seen_voting_at[voter] = at
         for voter in still:
             self.missing_since.setdefault(voter, at)
         self.voters |= still

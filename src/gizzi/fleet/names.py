@@ -67,7 +67,8 @@ OBSERVATIONS: dict[str, str] = {
     "memory_size_bytes": "memory of the host",
     "node_exporter_up": "its host's node_exporter answered",
     "cpu_ratio": "busy share of all cores, 0 to 1",
-    "fds_open": "file descriptors open (of the process over SSH, of the host by node_exporter)",
+    "fds_open": "file descriptors the node has open, over SSH",
+    "host_fds_open": "file descriptors open on the whole host, by node_exporter",
     "clock_offset_s": "the host's clock against true time, seconds",
     # its log
     "journal_up": "the unit's log was read",

@@ -79,9 +79,11 @@ class ValidatorView:
         return track.at - track.moved_at
 
     def stands_s(self, name: str) -> float | None:
-        """Like `still_s`, less the age of the latest scrape where values come through a Prometheus server: what is known to stand still."""
-        still_s = self.still_s(name)
-        return still_s if still_s is None else max(0.0, still_s - (self.sample_age_s or 0.0))
+        """Like `still_s`, but only what was watched: since it was last out of sight, and up to a Prometheus server's latest scrape."""
+        track = self._track(name)
+        if track is None:
+            return None
+        return max(0.0, track.at - max(track.moved_at, track.since_at) - (self.sample_age_s or 0.0))
 
     def fresh_s(self, name: str) -> float:
         """For how long one observation of it is believed, some three periods of its source; 0 where nothing fresh is known."""
@@ -89,15 +91,19 @@ class ValidatorView:
         return 0.0 if track is None else track.expires_at - track.at
 
     def moving(self, name: str, within_s: float) -> bool | None:
-        """True: it changed within that time. False: it was watched for so long and stood. None: not known, or not watched for so long."""
+        """True: it changed within that time. False: it was watched for so long and stood. None: not known, or not watched for so long.
+
+        Not watched means before the first observation of it, and while it was out of sight.
+        """
         track = self._tracks.get(name)
         if track is None or track.expires_at < self.now:
             track = self._track(name)
             if track is None:
                 return None
-        if track.at - track.moved_at >= within_s:
-            return False
-        return True if track.moves else None
+        stood_s = track.at - track.moved_at
+        if stood_s < within_s:
+            return True if track.moves else None
+        return False if track.at - track.since_at >= within_s else None
 
     def moved(self, name: str) -> bool:
         """Whether it was ever seen to change."""
@@ -244,6 +250,18 @@ class ChainView:
     def can_lose(self) -> int | None:
         """How many authorities may be missing before finality stops: floor((n - 1) / 3); None where n is unknown."""
         return None if self.authorities is None else (self.authorities - 1) // 3
+
+    def votes_elsewhere(self, v: ValidatorView, gone_at: float, after_s: float) -> float | None:
+        """When its keys voted although its own node was gone: at least `after_s` after it went, and seen before it was last found gone.
+
+        None where no such vote is known. The second bound matters when it comes back: the chain may see its vote before we see it.
+        """
+        identity = v.config.authority_id or ""
+        voted_at, seen_at = self.votes.voted_at.get(identity), self.votes.seen_voting_at.get(identity)
+        if voted_at is None or seen_at is None or voted_at <= gone_at + after_s:
+            return None
+        found_gone_at = max(v.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up"))
+        return voted_at if seen_at < found_gone_at else None
 
     @property
     def missing(self) -> list[int]:

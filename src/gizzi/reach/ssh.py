@@ -7,30 +7,27 @@ sshd hands the account's shell one line of text. The arguments are quoted for it
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 import os
 import shlex
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gizzi import config
 from gizzi.config import Validator
 from gizzi.errors import CommandFailed, SourceError
+from gizzi.reach.ssh_link import Link, Session
 from gizzi.readers.text import one_line
 
 if TYPE_CHECKING:
     import asyncssh
 
-COMMANDS_AT_ONCE = 4
-"""On one host. sshd allows 10 on one connection (MaxSessions), and counts one that has just ended for a moment longer."""
 OPENING_AT_ONCE = 32
 """Over all hosts: a handshake takes some 10 ms of our processor, and the last must still be in time."""
 KEEPALIVE_S = 10.0
 KEEPALIVES = 2
 """A host that vanished without a word is known to be gone after 30 s; until then its commands time out."""
-CLOSE_S = 2.0
-_MAX_STDERR_BYTES = 4096
 
 
 class SshRunner:
@@ -38,7 +35,7 @@ class SshRunner:
 
     def __init__(self, settings: config.Ssh) -> None:
         self._settings = settings
-        self._links: dict[str, _Link] = {}
+        self._links: dict[str, Link] = {}
         self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
 
     async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
@@ -51,14 +48,18 @@ class SshRunner:
         if not validator.host:
             raise SourceError("refused", f"validator {validator.number} has no `host`; add it to reach it over SSH")
         host = validator.host
-        link = self._links.setdefault(host, _Link())
+        link = self._links.setdefault(host, Link())
         connection = await link.connection(lambda: self._open(host))
         async with link.slots:
-            session = _Session(limit_bytes)
+            session = Session(limit_bytes)
             link.sessions.add(session)
             try:
                 await self._execute(connection, session, line)
-            except TimeoutError:
+            except (TimeoutError, asyncio.CancelledError) as error:
+                if not session.opened:  # it does not even take a command: begin anew
+                    connection.abort()
+                if isinstance(error, asyncio.CancelledError):
+                    raise
                 what = f"`{_shown(command)}` did not end on {self._place(host)} in {self._settings.timeout_s:.3g} s"
                 raise SourceError("timeout", what) from None
             except _errors() as error:
@@ -72,12 +73,12 @@ class SshRunner:
         links, self._links = list(self._links.values()), {}
         await asyncio.gather(*(link.close() for link in links))
 
-    async def _execute(self, connection: asyncssh.SSHClientConnection, session: _Session, line: str) -> None:
+    async def _execute(self, connection: asyncssh.SSHClientConnection, session: Session, line: str) -> None:
         async with asyncio.timeout(self._settings.timeout_s):
             await connection.create_session(lambda: session, line, encoding=None)  # type: ignore[arg-type, return-value]
             await session.ended
 
-    def _output(self, session: _Session, command: Sequence[str], host: str) -> str:
+    def _output(self, session: Session, command: Sequence[str], host: str) -> str:
         what, place = f"`{_shown(command)}`", self._place(host)
         if session.overflowed:
             raise SourceError("unreadable", f"{what} on {place} wrote more than {session.limit_bytes / 1e6:.3g} MB")
@@ -98,6 +99,7 @@ class SshRunner:
         import asyncssh
 
         settings = self._settings
+        asyncssh.set_log_level(logging.WARNING)  # else it tells of every command
         async with self._opening:
             known_hosts, key = self._known_hosts(host), self._key()
             try:
@@ -173,122 +175,6 @@ class SshRunner:
     def _how_to_add(self, host: str) -> str:
         scan = shlex.join(["ssh-keyscan", "-p", str(self._settings.port), host])
         return f"check its fingerprint and add it: {scan} >> {shlex.quote(str(Path(self._settings.known_hosts).expanduser()))}"
-
-
-class _Link:
-    """One host: its connection, opened by whoever comes first while the others wait for it, and its slots for commands."""
-
-    def __init__(self) -> None:
-        self.slots = asyncio.Semaphore(COMMANDS_AT_ONCE)
-        self.sessions: set[_Session] = set()
-        self._task: asyncio.Task[asyncssh.SSHClientConnection] | None = None
-
-    async def connection(self, open_: Callable[[], Coroutine[Any, Any, asyncssh.SSHClientConnection]]) -> asyncssh.SSHClientConnection:
-        if self._task is None or (self._task.done() and self._established() is None):
-            self._task = asyncio.create_task(open_())
-            self._task.add_done_callback(_look_at)
-        try:
-            return await asyncio.shield(self._task)
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is None or caller.cancelling():
-                raise
-            raise SourceError("refused", "the SSH connections are being closed") from None
-
-    def _established(self) -> asyncssh.SSHClientConnection | None:
-        task = self._task
-        if task is None or not task.done() or task.cancelled() or task.exception() is not None or task.result().is_closed():
-            return None
-        return task.result()
-
-    async def close(self) -> None:
-        for session in self.sessions:
-            session.stop()
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait([self._task])
-        connection = self._established()
-        if connection is None:
-            return
-        connection.close()
-        try:
-            async with asyncio.timeout(CLOSE_S):
-                await connection.wait_closed()
-        except TimeoutError:
-            connection.abort()
-
-
-def _look_at(task: asyncio.Task[Any]) -> None:
-    """Keep asyncio from complaining about a failure that nobody waited for any more."""
-    if not task.cancelled():
-        task.exception()
-
-
-class _Session:
-    """What asyncssh calls with a command's output (an asyncssh.SSHClientSession, without importing it)."""
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.limit_bytes = limit_bytes
-        self.stdout = bytearray()
-        self.stderr = bytearray()
-        self.status: int | None = None
-        self.signal: str | None = None
-        self.overflowed = False
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-
-    def stop(self) -> None:
-        """Kill the command where it still runs."""
-        channel, self._channel = self._channel, None
-        if channel is None:
-            return
-        with contextlib.suppress(OSError):  # not open, or no more
-            channel.kill()
-        channel.abort()
-
-    def connection_made(self, channel: asyncssh.SSHClientChannel[bytes]) -> None:
-        self._channel = channel
-
-    def session_started(self) -> None:
-        if self._channel is not None:
-            self._channel.write_eof()
-
-    def data_received(self, data: bytes, datatype: int | None) -> None:
-        if datatype is not None:
-            self.stderr += data[: _MAX_STDERR_BYTES - len(self.stderr)]
-            return
-        self.stdout += data
-        if len(self.stdout) > self.limit_bytes:
-            self.overflowed = True
-            self.stdout.clear()
-            self.stop()
-            self._end()
-
-    def eof_received(self) -> bool:
-        return False
-
-    def exit_status_received(self, status: int) -> None:
-        self.status = status
-
-    def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
-        self.signal = signal
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._channel = None
-        self._end()
-
-    def xon_xoff_requested(self, client_can_do: bool) -> None:
-        pass
-
-    def pause_writing(self) -> None:
-        pass
-
-    def resume_writing(self) -> None:
-        pass
-
-    def _end(self) -> None:
-        if not self.ended.done():
-            self.ended.set_result(None)
 
 
 def _line(command: Sequence[str]) -> str:

@@ -77,7 +77,7 @@ DOWN = frozenset({"node_down", "unclean_stop"})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One injected fault. at_s: seconds since the simulation began. validators: None means all."""
+    """One injected fault. at_s: seconds since the simulation began. validators: None means all. names_nobody: its chain was meant."""
 
     kind: str
     at_s: float
@@ -85,13 +85,10 @@ class Fault:
     clears_on: ClearsOn = "never"
     chain: str | None = None
     parameters: Mapping[str, float] = field(default_factory=dict)
+    names_nobody: bool = False
 
     def __getitem__(self, parameter: str) -> float:
         return self.parameters[parameter]
-
-    def names(self, number: int) -> bool:
-        """Whether it names this validator."""
-        return self.validators is None or number in self.validators
 
     @property
     def ends_after_s(self) -> float | None:
@@ -121,6 +118,7 @@ def read_fault(raw: Any, place: str, numbers: Collection[int], chains: Collectio
         clears_on=_clears_on(raw.get("clears_on", "never"), place),
         chain=_chain(raw.get("chain"), place, chains),
         parameters=MappingProxyType(_parameters(raw, kind, place)),
+        names_nobody=kind.of_chain and "validators" not in raw,
     )
 
 

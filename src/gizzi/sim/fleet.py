@@ -173,7 +173,7 @@ class SimFleet:
 
     def _end_on_node(self, node: SimNode, active: Active, at: float) -> None:
         node.end(active, at)
-        self.changed.add(node.number)
+        self._follow(node, at, node.rejoins_at)
 
     def _begin_on_chains(self, fault: Fault, handle: int, at: float) -> list[Callable[[float], None]]:
         ends: list[Callable[[float], None]] = []
@@ -213,6 +213,8 @@ class SimFleet:
     def _settle(self, node: SimNode, at: float) -> None:
         node.settle(at)
         self.changed.add(node.number)
+        if node.rejoins_at > at:
+            self.at(node.rejoins_at, node.settle)
 
     # what an action does
 

@@ -13,6 +13,8 @@ from gizzi.sim.samples import PageSamples
 
 RESTART_S = 6.0
 """How long a restart takes."""
+REJOIN_S = 6.0
+"""How long a node that has started needs before it votes and authors again."""
 PEERS_A_SECOND = 1.5
 """How fast a node that has just started finds peers."""
 DB_SYNC_BLOCKS_A_SECOND = 40.0
@@ -70,6 +72,7 @@ class SimNode:
         self._peers = 30 + (chance >> 16) % 14
         self.faults: list[Active] = []
         self.away_until = 0.0
+        self.rejoins_at = 0.0
         self.stopped = False
         self.running = True
         self.started_at = start_at - 86_400 * (2 + (chance >> 20) % 20)
@@ -152,7 +155,7 @@ class SimNode:
             self.stopped_at = at
             self._log_end(at)
         self.running = runs
-        self._settle_work()
+        self._settle_work(at)
         self._settle_gates()
         self._cap = self._capped if any(a.fault.kind in _CAPPING for a in self.faults) else None
         fork = self.has("fork")
@@ -161,6 +164,7 @@ class SimNode:
 
     def _start_process(self, at: float) -> None:
         self.started_at = self._find_peers_from = at
+        self.rejoins_at = at + REJOIN_S
         self.authored = self.rounds_missed = 0
         self._rounds_base = self.chain.rounds
         self._para_base = self.chain.height
@@ -182,8 +186,8 @@ class SimNode:
         if len(self.log) > MAX_LOG_LINES:
             del self.log[: MAX_LOG_LINES // 2]
 
-    def _settle_work(self) -> None:
-        works = self.running and self.votes and not self.has("hang", "db_lost", "syncing")
+    def _settle_work(self, at: float) -> None:
+        works = self.running and self.votes and at >= self.rejoins_at and not self.has("hang", "db_lost", "syncing")
         self.authoring = works and not self.has("best_stall")
         self.own_voting = works and not self.has("not_voting")
         if self.votes:

@@ -104,9 +104,13 @@ class Scenario:
         return SimFleet(clock, validators=self.validators, seed=self.seed, chains=self.chains, faults=self.faults)
 
     def first_fault_s(self, validators: Collection[int], chain: str | None = None) -> float | None:
-        """When the first fault begins that names one of these validators; of any on the chain where none are given."""
+        """When the first fault begins that names one of these validators; of any on the chain where none are given.
+
+        A fault that was given to a chain counts where no fault names a validator.
+        """
         wanted = set(validators) or self._on_chain(chain)
-        times = [fault.at_s for fault in self.faults if self._reaches(fault) & wanted]
+        named = [fault for fault in self.faults if self._reaches(fault) & wanted]
+        times = [fault.at_s for fault in named if not fault.names_nobody] or [fault.at_s for fault in named]
         return min(times, default=None)
 
     def _reaches(self, fault: Fault) -> set[int]:

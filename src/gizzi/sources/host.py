@@ -71,6 +71,7 @@ async def host(validator: Validator, ssh: Ssh, settings: Settings, memory: dict[
         command = unit_command(settings.ssh.manager, validator.unit) if validator.unit else None
     except UnreadableUnit as error:
         raise SourceError("unreadable", f"validator {validator.number}: {error}") from None
+    seen: dict[str, Any]
     seen, (disk,), (cpu, ram) = await asyncio.gather(
         _unit(asker, command),
         asker.ask(disk_command(validator.data_dir), resources.disk),

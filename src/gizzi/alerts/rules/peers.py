@@ -75,6 +75,10 @@ def no_incoming(v: ValidatorView, fleet: ChainView, *, for_s: float = 1200.0) ->
     return f"no incoming connection for {duration_text(still_s)}, while {reached} of {len(others)} others had some"
 
 
+_STILL_FAILING_S = 1200.0
+"""A node looks authorities up every ten minutes."""
+
+
 @rule(
     "authority_discovery_failing",
     severity="medium",
@@ -90,7 +94,7 @@ def authority_discovery_failing(
     failed_total = v.authority_discovery_failed_total
     if failed_total is None:
         return UNKNOWN
-    if not failed_total:
+    if not failed_total or v.moving("authority_discovery_failed_total", _STILL_FAILING_S) is False:
         return None
     span_s, failed = v.change("authority_discovery_failed_total", for_s)
     if span_s < for_s * 0.9:

@@ -57,8 +57,8 @@ def twin_signer(v: ValidatorView, fleet: ChainView, *, after_s: float = 30.0) ->
     gone_at = _gone_at(v)
     if gone_at is None:
         return UNKNOWN
-    voted_at = fleet.votes.voted_at.get(identity)
-    if voted_at is None or voted_at <= gone_at + after_s:
+    voted_at = fleet.votes_elsewhere(v, gone_at, after_s)
+    if voted_at is None:
         return None if identity in fleet.absent_ids else UNKNOWN
     return Finding(
         f"its keys voted {duration_text(voted_at - gone_at)} after its node was gone: another machine signs with them",

@@ -37,7 +37,7 @@ def not_voting(v: ValidatorView, fleet: ChainView, *, for_s: float = 120.0) -> A
     finality_s = v.still_s("finalized_height")
     if finality_s is None or finality_s > _MOVES_S or not v.up:
         return UNKNOWN
-    still_s = min((s for s in (v.still_s("precommits_total"), v.still_s("prevotes_total")) if s is not None), default=0.0)
+    still_s = min((s for s in (v.stands_s("precommits_total"), v.stands_s("prevotes_total")) if s is not None), default=0.0)
     if active:
         if v.moving("is_active_validator", for_s) is not False:
             return None if v.moved("is_active_validator") else UNKNOWN
@@ -70,36 +70,37 @@ def not_validating(v: ValidatorView, fleet: ChainView, *, for_s: float = 180.0) 
     on_duty = v.is_parachain_validator
     if not on_duty:
         return UNKNOWN if on_duty is None else None
-    still_s = _para_still_s(v, for_s)
-    if still_s is None:
-        return UNKNOWN
-    if still_s < for_s:
-        return None if any(v.moved(name) for name in _PARA) else UNKNOWN
+    moving = _votes_on_parachains(v, for_s)
+    if moving is not False:
+        return None if moving else UNKNOWN
     if v.syncing or v.moving("is_parachain_validator", for_s):
         return None
     if v.moving("is_parachain_validator", for_s) is None or not v.up:
         return UNKNOWN
     others = [o for o in fleet.validators if o is not v and o.is_parachain_validator and not o.syncing]
-    known = [s for o in others if (s := _para_still_s(o, for_s)) is not None]
-    working = sum(1 for s in known if s < for_s)
+    known = [m for o in others if (m := _votes_on_parachains(o, for_s)) is not None]
+    working = sum(known)
     if known and working * 2 <= len(known):
         return None
     if not known and ((v.still_s("finalized_height") or 0.0) > _MOVES_S or not any(v.moved(name) for name in _PARA)):
         return UNKNOWN
+    still_s = max(v.stands_s(name) or 0.0 for name in _PARA)
     compared = f", while {working} of {len(known)} others vote" if known else ", while finality goes on"
     return f"no bitfield, approval or backing statement of its own for {duration_text(still_s)}{compared}"
 
 
-def _para_still_s(v: ValidatorView, enough_s: float) -> float | None:
-    """For how long all of its parachain counters have stood; the first that is below `enough_s` decides."""
-    least: float | None = None
+def _votes_on_parachains(v: ValidatorView, within_s: float) -> bool | None:
+    """Whether any of its parachain counters changed within that time; None where that is not known."""
+    stands: bool | None = None
     for name in _PARA:
-        still_s = v.still_s(name)
-        if still_s is not None:
-            if still_s < enough_s:
-                return still_s
-            least = still_s if least is None or still_s < least else least
-    return least
+        moving = v.moving(name, within_s)
+        if moving:
+            return True
+        if moving is False:
+            stands = False
+        elif getattr(v, name) is not None:
+            return None
+    return stands
 
 
 @rule("not_authoring", severity="medium", hold="1m", needs=("blocks_constructed_total",), optional=True)
