@@ -25,6 +25,8 @@ from gizzi.reach.ssh import SshRunner
 from gizzi.store import Store, open_store
 
 RENEW_LEASE_S = 5.0
+HTTP_TIMEOUT_S = 10.0
+"""A Prometheus server answers for the whole fleet at once: 1,000 validators take it 1.7 s."""
 
 
 class App:
@@ -116,7 +118,7 @@ async def _reaching(settings: Settings, reach: Reach | None) -> AsyncIterator[Re
     if reach is not None:
         yield Reach(PatientNode(reach.node, settings.collect.timeout_s), reach.ssh, reach.http)
         return
-    node, http = HttpNode(), HttpClient(timeout_s=settings.collect.timeout_s)
+    node, http = HttpNode(), HttpClient(timeout_s=max(HTTP_TIMEOUT_S, settings.collect.timeout_s))
     ssh = SshRunner(settings.ssh) if settings.ssh.user else None
     try:
         yield Reach(PatientNode(node, settings.collect.timeout_s), ssh, http)

@@ -49,7 +49,7 @@ def view(values: dict[str, Any] | None = None, *, source: str = "metrics", now: 
     history = History(SERIES)
     if values is not None:
         history.observe(Collected(1, source, now, values))
-    return ValidatorView(validator(1, **changes), history, now)
+    return ValidatorView(validator(**{"number": 1, **changes}), history, now)
 
 
 def chain(*views: ValidatorView, votes: ChainHistory | None = None, now: float = START, **changes: Any) -> ChainView:

@@ -8,6 +8,8 @@ from gizzi.fleet.view import ChainView, ValidatorView
 
 SESSION_CHANGE_S = 60.0
 """How long after a change of the authority set votes may still settle."""
+DB_MARGIN_BLOCKS = 5
+"""So far below what it had finalized a node may seem to stand, while page and RPC are read at different moments."""
 TWIN_AFTER_S = 30.0
 """Votes seen this long after our node went away are somebody else's."""
 
@@ -34,17 +36,20 @@ class Facts:
 
 
 def facts_of(v: ValidatorView, fleet: ChainView, maintenance: bool | None) -> Facts:
-    down_since = _down_since(v)
-    host_is_current = v.unit_active is not None and (down_since is None or (v.seen_at("unit_active") or 0) >= down_since)
-    log_is_current = v.genesis_line is not None and (down_since is None or (v.seen_at("genesis_line") or 0) >= down_since)
     return Facts(
         up=v.up,
-        db_lost=_db_lost(v, log_is_current),
+        db_lost=_db_lost(v),
         twin_running=twin_running(v, fleet),
-        unclean_stop=v.unclean_stop if host_is_current else None,
+        unclean_stop=v.unclean_stop if _is_current(v, "unclean_stop") else None,
         in_session_change=in_session_change(fleet),
         maintenance=maintenance,
     )
+
+
+def _is_current(v: ValidatorView, name: str) -> bool:
+    """Whether it was observed since the validator went down, if it is down: what was true before says nothing."""
+    down_since = _down_since(v)
+    return down_since is None or (v.seen_at(name) or 0.0) >= down_since
 
 
 def _down_since(v: ValidatorView) -> float | None:
@@ -54,12 +59,15 @@ def _down_since(v: ValidatorView) -> float | None:
     return float(v.now - min(ages, default=0.0))
 
 
-def _db_lost(v: ValidatorView, log_is_current: bool) -> bool | None:
+def _db_lost(v: ValidatorView) -> bool | None:
+    """Its height decides while it is up. Its log decides while it is not: a database created anew since we have known it finalized."""
+    if v.up and v.block_height is not None and v.watermark is not None:
+        return bool(v.block_height < v.watermark - DB_MARGIN_BLOCKS)
+    if v.genesis_line is None or not _is_current(v, "genesis_line"):
+        return None
     if v.genesis_line and v.watermark:
-        return True
-    if v.block_height is not None and v.watermark is not None and v.up:
-        return bool(v.block_height < v.watermark)
-    return False if log_is_current else None
+        return True if v.moved("genesis_line") else None
+    return False
 
 
 def twin_running(v: ValidatorView, fleet: ChainView) -> bool | None:
@@ -68,6 +76,8 @@ def twin_running(v: ValidatorView, fleet: ChainView) -> bool | None:
     Known to be so where its own authority id is named in an equivocation, or votes while our node is down; known not to be where the
     chain sees no vote of it while it is down, or nobody contradicts the operator's statement that there is no standby.
     """
+    if v.own_equivocations:
+        return True
     identity = v.config.authority_id
     if identity is not None:
         if any(identity in (other.equivocation_ids or ()) for other in fleet.validators):

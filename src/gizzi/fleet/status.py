@@ -43,7 +43,8 @@ def status(v: ValidatorView, history: History, troubles: Sequence[Trouble]) -> d
 def health_of(v: ValidatorView, troubles: Sequence[Trouble]) -> tuple[Health, list[str]]:
     """Firing high or critical: critical. Anything else firing: warning. Essentials not seen: unknown. Pending ones are only reasons."""
     firing = [t for t in troubles if t.state == "firing"]
-    reasons = [t.text for t in firing] + [f"{t.text} (not yet confirmed)" for t in troubles if t.state == "pending"]
+    texts = [t.text for t in firing] + [f"{t.text} (not yet confirmed)" for t in troubles if t.state == "pending"]
+    reasons = list(dict.fromkeys(texts))
     if any(t.severity in ("high", "critical") for t in firing):
         return "critical", reasons
     missing = [name for name in ("block_height", "peers") if getattr(v, name) is None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -126,6 +127,8 @@ async def _status_error(response: aiohttp.ClientResponse, url: str) -> SourceErr
 
 def _not_connected(error: aiohttp.ClientConnectorError, url: str) -> SourceError:
     reason = one_line(error.strerror or "no connection")
+    if error.errno and reason.startswith("Connect call failed"):
+        reason = os.strerror(error.errno)
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return SourceError("internal", "too many open files here; raise the limit of file descriptors (ulimit -n) and start again")
     if isinstance(error, aiohttp.ClientConnectorDNSError):

@@ -57,7 +57,7 @@ class SshRunner:
                 await self._execute(connection, session, line)
             except (TimeoutError, asyncio.CancelledError) as error:
                 if not session.opened:  # it does not even take a command: begin anew
-                    connection.abort()
+                    link.drop(connection)
                 if isinstance(error, asyncio.CancelledError):
                     raise
                 what = f"`{_shown(command)}` did not end on {self._place(host)} in {self._settings.timeout_s:.3g} s"

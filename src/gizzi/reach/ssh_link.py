@@ -44,6 +44,12 @@ class Link:
             return None
         return task.result()
 
+    def drop(self, connection: asyncssh.SSHClientConnection) -> None:
+        """Have the next command open a new connection."""
+        if self._established() is connection:
+            self._task = None
+        connection.abort()
+
     async def close(self) -> None:
         for session in self.sessions:
             session.stop()

@@ -97,7 +97,7 @@ def authority_discovery_failing(
     if not failed_total or v.moving("authority_discovery_failed_total", _STILL_FAILING_S) is False:
         return None
     span_s, failed = v.change("authority_discovery_failed_total", for_s)
-    if span_s < for_s * 0.9:
+    if span_s < for_s - 60.0:
         return UNKNOWN if v.watched_s("authority_discovery_failed_total") < for_s else None
     found = v.change("authority_discovery_found_total", for_s)[1]
     total = failed + found

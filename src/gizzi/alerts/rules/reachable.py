@@ -87,11 +87,9 @@ def node_unresponsive(v: ValidatorView, fleet: ChainView) -> Answer:
     if v.up is None:
         return UNKNOWN
     kinds = _failures(v)
-    how = set(kinds.values())
-    if _NOT_KNOWN in how:
+    if _NOT_KNOWN in kinds.values():
         return UNKNOWN
-    hangs = "timeout" in how or ("http" in how and how <= {"http", "refused"})
-    return _told(kinds) if hangs else None
+    return _told(kinds) if _hangs(kinds) else None
 
 
 @rule("metrics_down", severity="medium", hold="10s", needs=("metrics_up",))
@@ -102,12 +100,12 @@ def metrics_down(v: ValidatorView, fleet: ChainView, *, slow_s: float = 90.0) ->
     if v.metrics_up is None:
         return UNKNOWN
     kinds = _failures(v)
-    if kinds["metrics"] == "unreadable" or _silent(kinds.get("rpc")):
+    if kinds["metrics"] == "unreadable" or kinds.get("rpc", kinds["metrics"]) in _NO_ANSWER or _hangs(kinds):
         return None
     return _failing(v, "metrics", kinds, slow_s)
 
 
-@rule("rpc_down", severity="high", hold="10s", needs=("rpc_up",), explains=("fork",))
+@rule("rpc_down", severity="high", hold="10s", needs=("rpc_up",))
 def rpc_down(v: ValidatorView, fleet: ChainView, *, slow_s: float = 90.0) -> Answer:
     """The node runs, but its RPC fails: applications that use it are cut off, and votes and forks are not seen."""
     if v.rpc_up:
@@ -115,9 +113,7 @@ def rpc_down(v: ValidatorView, fleet: ChainView, *, slow_s: float = 90.0) -> Ans
     if v.rpc_up is None:
         return UNKNOWN
     kinds = _failures(v)
-    if _silent(kinds.get("metrics")):
-        return None
-    if "metrics" not in kinds and kinds["rpc"] in _NO_ANSWER:
+    if kinds.get("metrics", kinds["rpc"]) in _NO_ANSWER or _hangs(kinds):
         return None
     return _failing(v, "rpc", kinds, slow_s)
 
@@ -146,9 +142,13 @@ def process_down(v: ValidatorView, fleet: ChainView) -> Answer:
     return f"its unit {v.config.unit} is {v.unit_state or 'not active'}".strip()
 
 
-def _silent(kind: str | None) -> bool:
-    """The other way in gives no answer either, so the whole node is in question."""
-    return kind in _NO_ANSWER
+# Where the other way in gives no answer either, or is not there, the whole node is in question: that is for the rules above.
+
+
+def _hangs(kinds: dict[str, str]) -> bool:
+    """Nothing of it works, and it is not simply gone: something takes the connection, or a proxy answers in its place."""
+    how = set(kinds.values())
+    return not how & {_WORKS, _NOT_KNOWN} and ("timeout" in how or ("http" in how and how <= {"http", "refused"}))
 
 
 def _failing(v: ValidatorView, way: str, kinds: dict[str, str], slow_s: float) -> Answer:

@@ -97,8 +97,8 @@ def database_lost(v: ValidatorView, fleet: ChainView, *, margin: int = 5) -> Ans
     height = v.block_height
     if height is not None and height < finalized - margin:
         return f"best block {height} is {finalized - height} below block {finalized}, which it had already finalized"
-    if v.genesis_line:
-        return UNKNOWN if height is not None else f"it has started from an empty database, though it had finalized block {finalized} before"
+    if v.genesis_line and height is None and v.moved("genesis_line"):
+        return f"it has started from an empty database, though it had finalized block {finalized} before"
     return UNKNOWN if height is None else None
 
 

@@ -1,0 +1,6 @@
+"""`python -m gizzi` is the `gizzi` command."""
+
+from gizzi.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""A small simulated fleet on loopback, the configuration that points at it, and the command as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from gizzi.clock import LiveClock
+from gizzi.config import Settings, parse
+from gizzi.sim.__main__ import config_text
+from gizzi.sim.faults import read_fault
+from gizzi.sim.fleet import ChainPlan, SimFleet
+from gizzi.sim.server import SimServer
+
+CHAIN = "testnet"
+
+
+@contextlib.asynccontextmanager
+async def served(validators: int = 4, *faults: dict[str, Any], chain: str = CHAIN) -> AsyncIterator[SimServer]:
+    """A fleet with faults that are there from the start."""
+    fleet = SimFleet(LiveClock(), validators=validators, seed=1, chains=(ChainPlan(id=chain),))
+    for fault in faults:
+        fleet.inject(read_fault(fault, "the test", list(fleet.nodes), list(fleet.chains), at_s=0.0))
+    async with SimServer(fleet) as server:
+        await server.settle()
+        yield server
+
+
+def settings_of(server: SimServer, **more: Any) -> Settings:
+    """Quick polls, a store in memory, no plugins."""
+    raw = {
+        "network": {"name": "Testnet"},
+        "chains": [chain.model_dump() for chain in server.fleet.settings_chains()],
+        "validators": [validator.model_dump() for validator in server.validators()],
+        "collect": {"every": "0.5s", "timeout": "1s"},
+        "plugins": {"folder": "/nonexistent"},
+        "store": {"url": "sqlite://"},
+        **more,
+    }
+    return parse(raw, "the test")
+
+
+def write_config(folder: Path, server: SimServer, more: str = "") -> Path:
+    """gizzi.toml for the fleet; its store is gizzi.db beside it."""
+    file = folder / "gizzi.toml"
+    text = config_text(server.fleet.settings_chains(), server.validators())
+    file.write_text(f'{text}\n[collect]\nevery = "0.5s"\ntimeout = "1s"\n{more}', encoding="utf-8")
+    return file
+
+
+async def gizzi(*words: str, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, at most 60 s; stdout and stderr are pipes."""
+    process = await start(*words, cwd=cwd, env=env)
+    async with asyncio.timeout(60):
+        out, err = await process.communicate()
+    return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
+
+
+async def start(*words: str, cwd: Path, env: dict[str, str] | None = None) -> asyncio.subprocess.Process:
+    base = {key: value for key, value in os.environ.items() if not key.startswith("GIZZI_")}
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gizzi", *words),
+        cwd=cwd,
+        env={**base, "HOME": str(cwd), "XDG_CONFIG_HOME": str(cwd), **(env or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
