@@ -248,6 +248,13 @@ def load(file: Path | str | None = None, *, need_fleet: bool = False) -> Setting
     return settings
 
 
+def from_environment() -> Settings:
+    """The defaults and the environment, without any file: for the demo, which must not meet a fleet that is configured here."""
+    raw: dict[str, Any] = {}
+    _override(raw, os.environ)
+    return parse(raw, "the environment")
+
+
 def parse(raw: Mapping[str, Any], origin: str) -> Settings:
     """Turn plain data into settings. `origin` is what an error calls the file."""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from gizzi.alerts.book import AlertBook, Turn
@@ -65,14 +65,15 @@ class World:
 
     def __init__(self, size: int = 21, every_s: float = 5.0, **changes: Any) -> None:
         self.every_s = every_s
-        self.validators = [validator(number, **changes) for number in range(1, size + 1)]
+        self.numbers = range(1, size + 1)
+        self.validators = [validator(number, **changes) for number in self.numbers]
         self.chain = Chain(id="main", authorities=size)
         self.fleet = Fleet(self.validators, {"main": self.chain}, SERIES)
         self.book = AlertBook(RULES.values())
         self.faults: dict[int, Fault] = {}
         self.height: Callable[[float], int] = lambda t: 1000 + int(t // 6)
         self.finalized: Callable[[float], int] = lambda t: self.height(t) - 2
-        self.missing: Callable[[float], list[int]] = lambda t: []
+        self.missing: Callable[[float], Iterable[int]] = lambda t: []
         self.t = 0.0
         self.fired: dict[tuple[str, str], float] = {}
         self.resolved: dict[tuple[str, str], float] = {}
@@ -113,7 +114,7 @@ class World:
             "grandpa_set_id": 7,
             "rpc_grandpa_round": int(t // 6),
             "grandpa_total_weight": len(self.validators),
-            "grandpa_missing": tuple(key(n) for n in (range(1, len(self.validators) + 1) if t % 6 < 1 else self.missing(t))),
+            "grandpa_missing": tuple(key(n) for n in sorted({*self.missing(t), *(self.numbers if t % 6 < 1 else ())})),
         }
         host = {
             "unit_active": True,

@@ -40,7 +40,7 @@ def _row(incident: Incident) -> list[Text]:
         Text(incident["severity"], "dim" if over else SEVERITY_STYLE.get(incident["severity"], "")),
         Text(incident["state"], STATE_STYLE.get(incident["state"], "")),
         Text(_short_time(incident["opened_at"]), "dim"),
-        Text(decision["action"] if decision else "–", "dim" if over else ""),
+        text(decision["action"] if decision else "–", "dim" if over else "", 20),
         text(incident["summary"], "dim" if over else "", 300),
     ]
 
@@ -88,7 +88,7 @@ def _decision(decision: dict[str, Any] | None) -> list[list[Text]]:
     if decision is None:
         return [[Text("not decided yet", "dim")]]
     by = f"by {decision['model'] or decision['tier']}, confidence {decision['confidence']:.0%}"
-    rows = [[Text(decision["action"], "bold"), text(decision["reasoning"])], [Text(), Text(by, "dim")]]
+    rows = [[text(decision["action"], "bold", 20), text(decision["reasoning"])], [Text(), text(by, "dim")]]
     if decision["escalate_to"]:
         rows.append([Text(), text(f"for {decision['escalate_to']}")])
     if decision["estimated_downtime_min"] is not None:

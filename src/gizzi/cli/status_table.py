@@ -54,11 +54,8 @@ def fleet_page(status: dict[str, Any], known: Known, *, width: int | None) -> li
 
 def _header(status: dict[str, Any], width: int | None) -> RenderableType:
     validators: list[Validator] = status["validators"]
-    healths = Counter(validator["health"] for validator in validators)
     title = Text.assemble((clean(status["network"], 60), "bold"), (f"   {_count(len(validators), 'validator')}", ""))
-    totals = Text("   ").join(
-        Text(f"{HEALTH_SIGN[health]} {healths[health]} {health}", HEALTH_STYLE[health]) for health in ORDER if healths[health]
-    )
+    totals = health_totals(validators)
     at = Text(_time(status["at"]), "dim")
     if width is None:
         return Text("   ").join([title, totals, at])
@@ -66,10 +63,17 @@ def _header(status: dict[str, Any], width: int | None) -> RenderableType:
     line.add_column(ratio=1)
     line.add_column(justify="right", no_wrap=True)
     line.add_row(title, at)
-    return Padding(Group(line, Text(), _strip(validators, width), totals), (1, 1, 0, 2))
+    return Padding(Group(line, Text(), fleet_strip(validators, width), totals), (1, 1, 0, 2))
 
 
-def _strip(validators: Sequence[Validator], width: int) -> Text:
+def health_totals(validators: Sequence[Validator]) -> Text:
+    healths = Counter(validator["health"] for validator in validators)
+    return Text("   ").join(
+        Text(f"{HEALTH_SIGN[health]} {healths[health]} {health}", HEALTH_STYLE[health]) for health in ORDER if healths[health]
+    )
+
+
+def fleet_strip(validators: Sequence[Validator], width: int) -> Text:
     """The fleet in one glance: a mark a validator, in order of number."""
     gap = " " if 2 * len(validators) < width - 4 else ""
     return Text(gap).join(Text(STRIP_MARK, HEALTH_STYLE[validator["health"]].removeprefix("bold ")) for validator in validators)
@@ -193,4 +197,4 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-__all__ = ["fleet_page"]
+__all__ = ["fleet_page", "fleet_strip", "health_totals"]

@@ -7,7 +7,6 @@ read out of them.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable
 from io import StringIO
@@ -25,8 +24,6 @@ LONGEST_TEXT = 600
 HEALTH_STYLE = {"healthy": "green", "warning": "dark_orange", "critical": "bold red", "unknown": "magenta"}
 HEALTH_SIGN = {"healthy": "✓", "warning": "▲", "critical": "✗", "unknown": "?"}
 SEVERITY_STYLE = {"critical": "bold red", "high": "red", "medium": "dark_orange", "low": "cyan"}
-_UNSAFE_IN_JSON = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""What json.dumps leaves as it is and a terminal might obey, or a person not see."""
 
 
 def clean(value: object, limit: int = LONGEST_TEXT) -> str:
@@ -40,9 +37,9 @@ def text(value: object, style: str = "", limit: int = LONGEST_TEXT) -> Text:
 
 
 def print_json(value: Any, *, one_a_line: bool = False) -> None:
-    """Valid JSON on stdout, harmless on a terminal too."""
+    """Valid JSON on stdout. What a terminal might obey, or a person not see, is escaped."""
     shown = json.dumps(value, ensure_ascii=False, indent=None if one_a_line else 2)
-    print(_UNSAFE_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", shown), flush=one_a_line)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in shown), flush=one_a_line)
 
 
 def is_terminal() -> bool:

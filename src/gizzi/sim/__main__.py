@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import resource
 import signal
@@ -73,6 +74,8 @@ async def _serve(given: argparse.Namespace) -> None:
             if given.write_config is not None:
                 text = config_text(server.fleet.settings_chains(), validators)
                 given.write_config.write_text(text, encoding="utf-8")
+            gc.collect()
+            gc.freeze()
             print(f"ready: {len(validators)} validators on {LOOPBACK}; faults: http://{LOOPBACK}:{control.port}/faults", flush=True)
             await stop.wait()
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import random
 import socket
@@ -65,7 +64,10 @@ class Door:
         self._holder = _bound(self.port)
         self._server.close()
         self._server = None
-        await self._http.shutdown(0)
+        for connection in self._http.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
     async def give_up(self) -> None:
         await self.close()
@@ -184,8 +186,6 @@ class SimServer:
         self.fleet.changed.clear()
         for served in self.served.values():
             await served.settle()
-        gc.collect()
-        gc.freeze()
         self._keeper = asyncio.create_task(self._keep())
         return self
 

@@ -1,7 +1,8 @@
 """Whether a validator answers, and how it fails where it does not.
 
 A failure shorter than 10 s says nothing: requests get lost, and a planned restart takes that long. A refused connection is certain; an
-answer that did not come in time may only be slow, so it takes longer to count.
+answer that did not come in time may only be slow, so it takes longer to count. Where neither way in answers, or the only one does not,
+the whole node is in question: that is for node_down and node_unresponsive.
 """
 
 from __future__ import annotations
@@ -140,9 +141,6 @@ def process_down(v: ValidatorView, fleet: ChainView) -> Answer:
     if v.up:
         return None
     return f"its unit {v.config.unit} is {v.unit_state or 'not active'}".strip()
-
-
-# Where the other way in gives no answer either, or is not there, the whole node is in question: that is for the rules above.
 
 
 def _hangs(kinds: dict[str, str]) -> bool:

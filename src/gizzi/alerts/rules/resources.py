@@ -51,4 +51,4 @@ def clock_drift(v: ValidatorView, fleet: ChainView, *, above_s: float = 0.5) -> 
         return UNKNOWN
     if -above_s <= offset_s <= above_s:
         return None
-    return f"its clock is {abs(offset_s):.2f} s {'fast' if offset_s < 0 else 'slow'} (more than {above_s:g} s off)"
+    return f"its clock is {abs(offset_s):.2f} s off (more than {above_s:g} s)"

@@ -26,13 +26,13 @@ def equivocation(fleet: ChainView) -> Answer:
             known = True
     if not reporters:
         return None if known else UNKNOWN
-    named = {identity.lower() for identity in fleet.equivocators}
-    ours = sorted(v.number for v in fleet.validators if v.config.authority_id and v.config.authority_id.lower() in named)
+    named = fleet.equivocators
+    ours = sorted(v.number for v in fleet.validators if v.config.authority_id in named)
     where = f"reported in the last hour by {_whom(sorted(v.number for v in reporters))}"
     if ours:
         return Finding(f"{_whom(ours)} voted twice in one round, {where}", validators=tuple(ours))
     if named:
-        return Finding(f"an authority that is not one of ours ({sorted(named)[0][:70]}) voted twice in one round, {where}")
+        return Finding(f"an authority that is not one of ours ({min(named)[:70]}) voted twice in one round, {where}")
     return Finding(f"an authority voted twice in one round, {where}; the log does not say which")
 
 
@@ -50,7 +50,7 @@ def twin_signer(v: ValidatorView, fleet: ChainView, *, after_s: float = 30.0) ->
     identity = v.config.authority_id
     if identity is None:
         return None
-    if fleet.equivocators and identity.lower() in {name.lower() for name in fleet.equivocators}:
+    if identity in fleet.equivocators:
         return "the chain's nodes report that its keys voted twice in one round: another machine signs with them"
     if v.up or (v.up is None and v.unit_active is not False):
         return None if v.up else UNKNOWN

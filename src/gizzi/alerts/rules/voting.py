@@ -16,6 +16,8 @@ _PARA = ("bitfields_signed_total", "approvals_produced_total", "backing_statemen
 _MOVES_S = 60.0
 """A height that changed within this time moves."""
 _SETTLING_S = 30.0
+_LATELY = 4
+"""Others must have authored within this part of the time, so that a chain on which nobody does blames nobody."""
 
 
 @rule(
@@ -120,7 +122,7 @@ def not_authoring(v: ValidatorView, fleet: ChainView, *, turns: float = 20.0, at
     if v.syncing or v.moving("is_active_validator", limit_s) is not False or not v.moving("block_height", _MOVES_S):
         return UNKNOWN
     active_others = [o for o in fleet.validators if o is not v and o.is_active_validator]
-    others = [m for o in active_others if (m := o.moving("blocks_constructed_total", limit_s)) is not None]
+    others = [m for o in active_others if (m := o.moving("blocks_constructed_total", limit_s / _LATELY)) is not None]
     authored = sum(others)
     if authored * 2 < len(others):
         return None

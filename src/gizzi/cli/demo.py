@@ -1,0 +1,159 @@
+"""`gizzi demo`: a simulated fleet on loopback, watched live by the real loop, while things go wrong as the story says."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gizzi.alerts.correlate import Change
+from gizzi.app import App, open_app
+from gizzi.cli.demo_screen import Line, Plain, Screen, Teller
+from gizzi.cli.terminal import is_terminal, print_json
+from gizzi.clock import LiveClock
+from gizzi.config import Settings, from_environment
+from gizzi.daemon import run_daemon
+from gizzi.errors import ConfigError
+from gizzi.reach import Reach
+from gizzi.reach.http import HttpClient
+from gizzi.reach.node import HttpNode
+from gizzi.sim.fleet import SimFleet
+from gizzi.sim.server import SimServer
+from gizzi.sim.story import FOLLOWS_ADVICE_S, SHORTENED_TEXT, Beat, demo_settings, story
+
+USUAL_PORT = 8080
+
+
+def run_demo(*, validators: int, for_s: float, port: int, headless: bool, keep: bool, as_json: bool, config: Path | None) -> int:
+    """Exit code 0 where the story went as told, as far as it got in that time."""
+    teller: Teller = Screen(for_s) if is_terminal() and not headless and not as_json else Plain()
+    with tempfile.TemporaryDirectory(prefix="gizzi-demo-") as folder, teller:
+        base = from_environment()
+        if "store" not in base.model_fields_set:
+            base = Settings.model_validate({"store": {"url": f"sqlite:///{folder}/demo.db"}})
+        demo = Demo(validators, for_s, port, teller)
+        asyncio.run(demo.run(base, keep=keep))
+    if as_json:
+        print_json(demo.result())
+    else:
+        teller.summary(demo.result(), demo.failures)
+    return 1 if demo.failures else 0
+
+
+@dataclass
+class Demo:
+    validators: int
+    for_s: float
+    port: int
+    teller: Teller
+    url: str = ""
+    incidents: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    _beats_done: list[Beat] = field(default_factory=list)
+
+    async def run(self, base: Settings, *, keep: bool) -> None:
+        self.teller.progress("starting a simulated fleet on loopback ...")
+        fleet = SimFleet(LiveClock(), validators=self.validators)
+        async with SimServer(fleet) as server, _reach(fleet) as reach:
+            chains = tuple(fleet.settings_chains())
+            settings = demo_settings(base, {"validators": tuple(server.validators()), "chains": chains})
+            async with open_app(settings, reach=reach) as app:
+                app.watch.on_change.append(lambda change: self._heard(change, app, fleet))
+                daemon = await self._start(app)
+                try:
+                    await self._play(app, fleet, daemon)
+                    self.incidents = await app.desk.incidents(limit=1000)
+                    self._judge()
+                    if keep:
+                        self.teller.tell(Line("note", 0.0, f"The story is over; it goes on at {self.url} until Ctrl-C."))
+                        await daemon
+                finally:
+                    daemon.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await daemon
+
+    def result(self) -> dict[str, Any]:
+        return {
+            "validators": self.validators,
+            "api": self.url,
+            "incidents": self.incidents,
+            "actions": [],
+            "cost_usd": "0",
+            "violations": [],
+        }
+
+    async def _start(self, app: App) -> asyncio.Task[None]:
+        """Loop and API; on the usual port if it is free, else on any. Returns once the API answers."""
+        ports = [self.port, 0] if self.port == USUAL_PORT else [self.port]
+        for port in ports:
+            listening = asyncio.Event()
+            daemon = asyncio.create_task(run_daemon(app, f"127.0.0.1:{port}", lambda url, ready=listening: self._listens(url, ready)))
+            await asyncio.wait({daemon, asyncio.create_task(listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
+            if not daemon.done():
+                return daemon
+            error = daemon.exception()
+            if not isinstance(error, ConfigError) or port == ports[-1]:
+                raise error or ConfigError("the demo ended before it began")
+        raise ConfigError("no port for the demo's API")
+
+    def _listens(self, url: str, ready: asyncio.Event) -> None:
+        self.url = url
+        ready.set()
+
+    async def _play(self, app: App, fleet: SimFleet, daemon: asyncio.Task[None]) -> None:
+        clock, started_at = LiveClock(), fleet.start_at
+        self.teller.tell(Line("note", 0.0, f"{self.validators} validators, {SHORTENED_TEXT}. Status: {self.url}/api/network/status"))
+        beats = list(story(self.validators))
+        while (elapsed_s := clock.now() - started_at) < self.for_s:
+            if daemon.done():
+                daemon.result()
+            if beats and elapsed_s >= beats[0].at_s:
+                beat = beats.pop(0)
+                beat.happen(fleet, fleet.clock.now() - fleet.start_at)
+                self._beats_done.append(beat)
+                self.teller.tell(Line("fault", elapsed_s, beat.text))
+            self.teller.refresh(elapsed_s, app.watch.statuses(), await app.desk.incidents())
+            await clock.sleep(0.25)
+
+    def _heard(self, change: Change, app: App, fleet: SimFleet) -> None:
+        elapsed_s = change.at - fleet.start_at
+        incident = change.incident
+        name = f"inc-{incident.id}"
+        if change.kind in ("opened", "reopened", "resolved"):
+            self.teller.tell(Line(change.kind, elapsed_s, f"{name}  {incident.severity}  {incident.summary}"))
+        elif change.kind == "decided" and incident.decision is not None:
+            quotes = ", ".join(quote for _, quote in incident.decision.evidence[:2])
+            self.teller.tell(
+                Line("decided", elapsed_s, f"{name}  {incident.decision.action}: {incident.decision.reasoning} Evidence: {quotes}")
+            )
+            if incident.decision.action == "restart":
+                number = incident.validators[0]
+                asyncio.get_running_loop().call_later(FOLLOWS_ADVICE_S, self._follow_advice, fleet, number)
+
+    def _follow_advice(self, fleet: SimFleet, number: int) -> None:
+        fleet.restart(number)
+        self.teller.tell(
+            Line("person", fleet.clock.now() - fleet.start_at, f"The person on call follows the advice and restarts validator {number}.")
+        )
+
+    def _judge(self) -> None:
+        rules = [incident["rule"] for incident in self.incidents]
+        expected = [beat.rule for beat in self._beats_done if beat.rule is not None and beat.due_s <= self.for_s]
+        self.failures += [f"no incident {rule} was opened" for rule in expected if rule not in rules]
+        told = {beat.rule for beat in self._beats_done}
+        self.failures += [f"an incident {rule} was opened that is not in the story" for rule in rules if rule not in told]
+
+
+@asynccontextmanager
+async def _reach(fleet: SimFleet) -> AsyncIterator[Reach]:
+    """Pages and RPC over real HTTP on loopback; hosts as the simulator plays them."""
+    node, http = HttpNode(), HttpClient(timeout_s=10)
+    try:
+        yield Reach(node, fleet.reach().ssh, http)
+    finally:
+        await node.close()
+        await http.close()

@@ -1,0 +1,61 @@
+"""The demo's story: what is done to a simulated fleet and when, and what must come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gizzi.config import Settings
+from gizzi.sim.faults import Fault
+from gizzi.sim.fleet import SimFleet
+
+LONELY, RESTARTED = 6, 11
+"""The validator that loses its peers, and the one that a person restarts. Fleets too small for them use their last two."""
+FOLLOWS_ADVICE_S = 3.0
+"""How long after Gizzi's decision the demo's person on call does what it says."""
+
+SHORTENED: dict[str, Any] = {
+    "collect": {"every": "1s", "timeout": "1s", "host_every": "3s"},
+    "rules": {"peers_low": {"hold": "4s"}, "chain_finality_stalled": {"hold": "2s", "for_s": 16}},
+}
+SHORTENED_TEXT = (
+    "shortened for the demo: polls every 1 s instead of 5, too few peers for 4 s instead of 15, finality still for 16 s instead of 40"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """One thing that happens, at_s after the start. rule: the incident it must open by due_s; None where it must stay quiet."""
+
+    at_s: float
+    text: str
+    happen: Callable[[SimFleet, float], None]
+    rule: str | None
+    due_s: float
+
+
+def story(validators: int) -> Sequence[Beat]:
+    lonely, restarted = (LONELY, RESTARTED) if validators >= RESTARTED else (validators - 1, validators)
+    return (
+        Beat(20, f"Validator {lonely} loses its peers.", _inject("peers_drop", lonely, {"peers": 1.0}), "peers_low", 40),
+        Beat(27, f"Somebody restarts validator {restarted}; it is away for 6 s.", lambda fleet, _: fleet.restart(restarted), None, 60),
+        Beat(34, "The whole chain stops finalizing.", _stall_finality, "chain_finality_stalled", 60),
+    )
+
+
+def demo_settings(base: Settings, fleet_settings: dict[str, Any]) -> Settings:
+    """The demo's configuration: the environment's store, everything else the demo's own."""
+    raw = {**SHORTENED, "network": {"name": "Demo network"}, "ssh": {"user": "demo"}, "plugins": {"folder": "/nonexistent"}}
+    return Settings.model_validate(raw).model_copy(update={"store": base.store, **fleet_settings})
+
+
+def _inject(kind: str, validator: int, parameters: dict[str, float]) -> Callable[[SimFleet, float], None]:
+    def happen(fleet: SimFleet, elapsed_s: float) -> None:
+        fleet.inject(Fault(kind, elapsed_s, (validator,), "restart", parameters=parameters))
+
+    return happen
+
+
+def _stall_finality(fleet: SimFleet, elapsed_s: float) -> None:
+    fleet.inject(Fault("chain_finality_stall", elapsed_s, None, 32.0))
