@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-
 from alerts.build import START, World, both, chain, sets, view
+
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import disk, node, resources
 from gizzi.fleet.history import History
@@ -133,7 +133,11 @@ def test_an_unclean_stop_is_told_while_it_runs_again():
         (resources.clock_drift, {"clock_offset_s": -0.7}, "its clock is 0.70 s off (more than 0.5 s)"),
         (resources.clock_drift, {"clock_offset_s": 0.7}, "its clock is 0.70 s off (more than 0.5 s)"),
         (resources.clock_drift, {"clock_offset_s": 0.2}, None),
-        (disk.disk_filling, {"disk_free_bytes": 40 * GB, "disk_size_bytes": 1000 * GB}, "4.0% of the disk is free, 40.0 GB of 1000.0 GB (less than 5%)"),
+        (
+            disk.disk_filling,
+            {"disk_free_bytes": 40 * GB, "disk_size_bytes": 1000 * GB},
+            "4.0% of the disk is free, 40.0 GB of 1000.0 GB (less than 5%)",
+        ),
     ],
 )
 def test_limits_of_the_host(rule, values, text):
@@ -145,7 +149,9 @@ def filled(free, for_s, since=0.0) -> ValidatorView:
     history, chance = History({"disk_free_bytes"}), random.Random(3)
     at = since
     while at <= for_s:
-        history.observe(Collected(1, "host", START + at, {"disk_free_bytes": free(at, chance), "disk_size_bytes": 1000 * GB}, fresh_for_s=93.0))
+        history.observe(
+            Collected(1, "host", START + at, {"disk_free_bytes": free(at, chance), "disk_size_bytes": 1000 * GB}, fresh_for_s=93.0)
+        )
         at += 30.0
     return ValidatorView(view().config, history, START + for_s)
 

@@ -5,18 +5,54 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-
 from alerts.build import RULES
+
 from gizzi import UNKNOWN
 from gizzi.alerts.causes import CAUSE_ORDER, rank
 from gizzi.alerts.rules import own
 from gizzi.config import Settings
 from gizzi.fleet.names import OBSERVATIONS
 
-CONTRACT = """node_down node_unresponsive metrics_down metrics_unreadable rpc_down process_down peers_low best_stalled finality_stalled
-finality_lagging syncing fork not_voting not_validating tx_queue_high disk_filling fds_high cpu_high memory_high channel_clogged task_ended
-no_incoming authority_discovery_failing version_skew unsafe_rpc equivocation twin_signer database_lost chain_stalled chain_finality_stalled
-chain_peers_low quorum_at_risk rule_dead collector_late clock_drift not_authoring left_active_set restarts_unplanned""".split()
+CONTRACT = [
+    "node_down",
+    "node_unresponsive",
+    "metrics_down",
+    "metrics_unreadable",
+    "rpc_down",
+    "process_down",
+    "peers_low",
+    "best_stalled",
+    "finality_stalled",
+    "finality_lagging",
+    "syncing",
+    "fork",
+    "not_voting",
+    "not_validating",
+    "tx_queue_high",
+    "disk_filling",
+    "fds_high",
+    "cpu_high",
+    "memory_high",
+    "channel_clogged",
+    "task_ended",
+    "no_incoming",
+    "authority_discovery_failing",
+    "version_skew",
+    "unsafe_rpc",
+    "equivocation",
+    "twin_signer",
+    "database_lost",
+    "chain_stalled",
+    "chain_finality_stalled",
+    "chain_peers_low",
+    "quorum_at_risk",
+    "rule_dead",
+    "collector_late",
+    "clock_drift",
+    "not_authoring",
+    "left_active_set",
+    "restarts_unplanned",
+]
 
 
 def about_us(**changes):

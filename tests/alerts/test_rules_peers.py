@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from alerts.build import START, World, both, chain, sets, view
+
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import peers
 
@@ -73,7 +73,9 @@ def test_nobody_connects_counts_only_where_others_are_connected_to():
 
 def test_failing_look_ups_are_told_after_two_hours():
     world = World(size=1)
-    world.faults[1] = sets("metrics", authority_discovery_failed_total=lambda t: int(t / 20), authority_discovery_found_total=lambda t: int(t / 60))
+    world.faults[1] = sets(
+        "metrics", authority_discovery_failed_total=lambda t: int(t / 20), authority_discovery_found_total=lambda t: int(t / 60)
+    )
     world.run(6900)
     assert world.fired == {}
     world.run(700)
@@ -83,5 +85,7 @@ def test_failing_look_ups_are_told_after_two_hours():
 
 def test_some_failing_look_ups_are_usual():
     world = World(size=1)
-    world.faults[1] = sets("metrics", authority_discovery_failed_total=lambda t: int(t / 60), authority_discovery_found_total=lambda t: int(t / 20))
+    world.faults[1] = sets(
+        "metrics", authority_discovery_failed_total=lambda t: int(t / 60), authority_discovery_found_total=lambda t: int(t / 20)
+    )
     assert world.run(8000).fired == {}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts.build import RULES, SERIES, START, key, validator, view
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.build import RULES, SERIES, START, key, validator, view
 from gizzi import UNKNOWN, Finding
 from gizzi.config import Chain
 from gizzi.fleet.history import ChainHistory, History
@@ -18,7 +18,8 @@ from gizzi.registry import SEVERITIES
 
 TEXTS = {"version", "rpc_version", "node_name", "channel_max_name", "checked_hash", "unit_state", "peer_id"}
 LISTS = {"tasks_ended", "grandpa_missing", "equivocation_ids"}
-HEIGHTS = {"block_height", "finalized_height", "rpc_block_height", "rpc_finalized_height", "checked_height", "sync_target"}
+HEIGHTS = {"block_height", "finalized_height", "rpc_block_height", "rpc_finalized_height", "sync_target"}
+COUNTERS = HEIGHTS | {name for name in OBSERVATIONS if name.endswith("_total")}
 
 whole = st.one_of(st.sampled_from([0, 1, 2, 3, 7, 200, 201, 10_001]), st.integers(0, 2**63))
 odd = st.one_of(whole, st.booleans(), st.floats(allow_nan=True, allow_infinity=True))
@@ -26,6 +27,10 @@ near = st.one_of(st.integers(990, 1010), whole)
 
 
 def values_of(name: str) -> st.SearchStrategy[Any]:
+    if name == "checked_hash":
+        return st.sampled_from(["0xaa", "0xbb", ""])
+    if name == "checked_height":
+        return st.sampled_from([100, 104])
     if name in TEXTS:
         return st.text(max_size=80)
     if name in LISTS:
@@ -42,7 +47,9 @@ collected = st.tuples(
     seen,
     failures,
 )
-ways = st.sampled_from([{}, {"rpc_url": None}, {"metrics_url": None}, {"metrics_url": None, "rpc_url": None}, {"authority_id": None}, {"authority": False}])
+ways = st.sampled_from(
+    [{}, {"rpc_url": None}, {"metrics_url": None}, {"metrics_url": None, "rpc_url": None}, {"authority_id": None}, {"authority": False}]
+)
 
 
 def fleet_of(collections, changes) -> ChainView:
@@ -56,6 +63,29 @@ def fleet_of(collections, changes) -> ChainView:
     return ChainView(Chain(id="main"), views, votes, now)
 
 
+def standing_fleet(shown, moving, changes, rounds, every_s) -> ChainView:
+    """Every validator shows the same all the time, apart from the counters that move."""
+    histories = {n: History(SERIES) for n in range(1, len(shown) + 1)}
+    votes, now = ChainHistory(), START
+    for step in range(rounds):
+        now += every_s
+        for (number, history), values in zip(histories.items(), shown, strict=True):
+            moved = {name: values[name] + step for name in moving.get(number, ()) if isinstance(values.get(name), int)}
+            history.observe(Collected(number, "metrics", now, {**values, **moved}, fresh_for_s=3 * every_s + 3))
+            votes.observe(1, values.get("grandpa_missing", ()), now, step)
+    views = [ValidatorView(validator(n, **changes), history, now) for n, history in histories.items()]
+    return ChainView(Chain(id="main", authorities=5), views, votes, now)
+
+
+def check(fleet: ChainView) -> None:
+    for rule, answer in answers(fleet):
+        if isinstance(answer, Finding):
+            assert answer.severity in (None, *SEVERITIES) and set(answer.validators) <= {1, 2, 3, 4, 5}, rule.name
+            assert set(answer.evidence) <= set(OBSERVATIONS), rule.name
+            answer = answer.text
+        assert answer is None or answer is UNKNOWN or (isinstance(answer, str) and 0 < len(answer) < 400), (rule.name, answer)
+
+
 def answers(fleet: ChainView):
     for rule in RULES.values():
         if rule.scope == "validator":
@@ -67,13 +97,19 @@ def answers(fleet: ChainView):
 @settings(max_examples=150)
 @given(st.lists(collected, max_size=12), ways)
 def test_rules_answer_whatever_was_seen(collections, changes):
-    fleet = fleet_of(collections, changes)
-    for rule, answer in answers(fleet):
-        if isinstance(answer, Finding):
-            assert answer.severity in (None, *SEVERITIES) and set(answer.validators) <= {1, 2, 3, 4, 5}, rule.name
-            assert set(answer.evidence) <= set(OBSERVATIONS), rule.name
-            answer = answer.text
-        assert answer is None or answer is UNKNOWN or (isinstance(answer, str) and 0 < len(answer) < 400), (rule.name, answer)
+    check(fleet_of(collections, changes))
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(seen, min_size=1, max_size=5),
+    st.dictionaries(st.integers(1, 5), st.sets(st.sampled_from(sorted(COUNTERS)))),
+    ways,
+    st.sampled_from([1, 3, 8, 40]),
+    st.sampled_from([5.0, 60.0, 300.0]),
+)
+def test_rules_answer_however_long_it_stands(shown, moving, changes, rounds, every_s):
+    check(standing_fleet(shown, moving, changes, rounds, every_s))
 
 
 @given(ways)

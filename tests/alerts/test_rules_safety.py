@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from alerts.build import START, World, both, chain, fails, key, sets, validator, view
+
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import safety
 from gizzi.fleet.history import ChainHistory, History
@@ -15,7 +15,9 @@ FAULT_AT = 120.0
 
 
 def gone(since=FAULT_AT, until=float("inf")):
-    return both(fails("refused", since=since, until=until), sets("host", since=since, until=until, unit_active=False, unit_state="failed/failed"))
+    return both(
+        fails("refused", since=since, until=until), sets("host", since=since, until=until, unit_active=False, unit_state="failed/failed")
+    )
 
 
 def test_an_equivocation_names_ours_at_once():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from alerts.build import START, World, both, fails, freezes, key, sets, view
+
 from gizzi.alerts.rules import voting
 
 FAULT_AT = 400.0
@@ -106,7 +106,7 @@ def test_without_metric_and_round_states_who_voted_before_should_go_on():
         world.fleet.validators[n] = world.fleet.validators[n].model_copy(update={"rpc_url": None})
     world.faults[3] = without_metric(both(freezes(world, 3, FAULT_AT, *VOTES), fails("refused", "rpc")))
     world.run(FAULT_AT + 200)
-    assert [a.text for a in world.book.firing() if a.rule == "not_voting"][0].startswith("it voted before, but has not for")
+    assert next(a.text for a in world.book.firing() if a.rule == "not_voting").startswith("it voted before, but has not for")
 
 
 def test_a_full_node_need_not_vote():
@@ -145,7 +145,8 @@ def test_a_restart_sets_counters_back_and_is_no_alarm():
     world = World(size=4)
     back = dict.fromkeys((*VOTES, *PARA, "blocks_constructed_total"), lambda t: int((t - FAULT_AT - 8) / 6))
     world.faults[2] = both(
-        fails("refused", since=FAULT_AT, until=FAULT_AT + 8), sets("metrics", since=FAULT_AT + 8, process_start_at=START + FAULT_AT + 8, **back)
+        fails("refused", since=FAULT_AT, until=FAULT_AT + 8),
+        sets("metrics", since=FAULT_AT + 8, process_start_at=START + FAULT_AT + 8, **back),
     )
     assert world.run(FAULT_AT + 900).fired == {}
 

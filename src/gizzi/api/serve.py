@@ -59,7 +59,7 @@ class ApiServer:
         try:
             await asyncio.shield(running)
         finally:
-            server.should_exit = True
+            server.should_exit, server.listening = True, None
             await asyncio.wait([running], timeout=GRACE_S + 1)
             self.close()
 

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from gizzi.alerts.correlate import Change
 from gizzi.app import App, open_app
 from gizzi.cli.demo_screen import Line, Plain, Screen, Teller
 from gizzi.cli.terminal import is_terminal, print_json
-from gizzi.clock import LiveClock
+from gizzi.clock import LiveClock, duration_text
 from gizzi.config import Settings, from_environment
 from gizzi.daemon import run_daemon
 from gizzi.errors import ConfigError
@@ -23,7 +25,7 @@ from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.server import SimServer
-from gizzi.sim.story import FOLLOWS_ADVICE_S, SHORTENED_TEXT, Beat, demo_settings, story
+from gizzi.sim.story import BLOCK_TIME_S, FOLLOWS_ADVICE_S, SHORTENED_TEXT, Beat, demo_settings, story
 
 USUAL_PORT = 8080
 
@@ -54,10 +56,11 @@ class Demo:
     incidents: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _beats_done: list[Beat] = field(default_factory=list)
+    _started_at: float = 0.0
 
     async def run(self, base: Settings, *, keep: bool) -> None:
         self.teller.progress("starting a simulated fleet on loopback ...")
-        fleet = SimFleet(LiveClock(), validators=self.validators)
+        fleet = SimFleet(LiveClock(), validators=self.validators, block_time_s=BLOCK_TIME_S)
         async with SimServer(fleet) as server, _reach(fleet) as reach:
             chains = tuple(fleet.settings_chains())
             settings = demo_settings(base, {"validators": tuple(server.validators()), "chains": chains})
@@ -91,7 +94,7 @@ class Demo:
         ports = [self.port, 0] if self.port == USUAL_PORT else [self.port]
         for port in ports:
             listening = asyncio.Event()
-            daemon = asyncio.create_task(run_daemon(app, f"127.0.0.1:{port}", lambda url, ready=listening: self._listens(url, ready)))
+            daemon = asyncio.create_task(run_daemon(app, f"127.0.0.1:{port}", partial(self._listens, listening)))
             await asyncio.wait({daemon, asyncio.create_task(listening.wait())}, return_when=asyncio.FIRST_COMPLETED)
             if not daemon.done():
                 return daemon
@@ -100,13 +103,15 @@ class Demo:
                 raise error or ConfigError("the demo ended before it began")
         raise ConfigError("no port for the demo's API")
 
-    def _listens(self, url: str, ready: asyncio.Event) -> None:
+    def _listens(self, ready: asyncio.Event, url: str) -> None:
         self.url = url
         ready.set()
 
     async def _play(self, app: App, fleet: SimFleet, daemon: asyncio.Task[None]) -> None:
         clock, started_at = LiveClock(), fleet.start_at
-        self.teller.tell(Line("note", 0.0, f"{self.validators} validators, {SHORTENED_TEXT}. Status: {self.url}/api/network/status"))
+        self._started_at = started_at
+        self.teller.tell(Line("note", 0.0, SHORTENED_TEXT))
+        self.teller.tell(Line("note", 0.0, f"Meanwhile {self.url}/api/network/status answers."))
         beats = list(story(self.validators))
         while (elapsed_s := clock.now() - started_at) < self.for_s:
             if daemon.done():
@@ -123,13 +128,13 @@ class Demo:
         elapsed_s = change.at - fleet.start_at
         incident = change.incident
         name = f"inc-{incident.id}"
-        if change.kind in ("opened", "reopened", "resolved"):
+        if change.kind in ("opened", "reopened"):
             self.teller.tell(Line(change.kind, elapsed_s, f"{name}  {incident.severity}  {incident.summary}"))
+        elif change.kind == "resolved":
+            self.teller.tell(Line("resolved", elapsed_s, f"{name}  is over after {duration_text(change.at - incident.opened_at)}"))
         elif change.kind == "decided" and incident.decision is not None:
-            quotes = ", ".join(quote for _, quote in incident.decision.evidence[:2])
-            self.teller.tell(
-                Line("decided", elapsed_s, f"{name}  {incident.decision.action}: {incident.decision.reasoning} Evidence: {quotes}")
-            )
+            cited = "; ".join(f"{observation}: {quote}" for observation, quote in incident.decision.evidence[:2])
+            self.teller.tell(Line("decided", elapsed_s, f"{name}  {incident.decision.action}: {incident.decision.reasoning} ({cited})"))
             if incident.decision.action == "restart":
                 number = incident.validators[0]
                 asyncio.get_running_loop().call_later(FOLLOWS_ADVICE_S, self._follow_advice, fleet, number)
@@ -141,11 +146,16 @@ class Demo:
         )
 
     def _judge(self) -> None:
-        rules = [incident["rule"] for incident in self.incidents]
-        expected = [beat.rule for beat in self._beats_done if beat.rule is not None and beat.due_s <= self.for_s]
-        self.failures += [f"no incident {rule} was opened" for rule in expected if rule not in rules]
+        opened = {incident["rule"]: seconds_between(self._started_at, incident["opened_at"]) for incident in self.incidents}
+        for beat in self._beats_done:
+            if beat.rule is not None and beat.due_s <= self.for_s and opened.get(beat.rule, beat.due_s + 1) > beat.due_s:
+                self.failures.append(f"no incident {beat.rule} was opened by second {beat.due_s:.0f}")
         told = {beat.rule for beat in self._beats_done}
-        self.failures += [f"an incident {rule} was opened that is not in the story" for rule in rules if rule not in told]
+        self.failures += [f"an incident {rule} was opened that is not in the story" for rule in opened if rule not in told]
+
+
+def seconds_between(started_at: float, at: str) -> float:
+    return datetime.fromisoformat(at).timestamp() - started_at
 
 
 @asynccontextmanager

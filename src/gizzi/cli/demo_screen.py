@@ -138,11 +138,12 @@ def _open(incident: dict[str, Any]) -> list[Text]:
 
 def _summary(result: dict[str, Any], failures: list[str]) -> list[RenderableType]:
     incidents = result["incidents"]
-    decided = [incident["decision"]["action"] for incident in incidents if incident["decision"]]
-    resolved = sum(incident["state"] == "resolved" for incident in incidents)
+    count, resolved = len(incidents), sum(incident["state"] == "resolved" for incident in incidents)
+    decided = ", ".join(incident["decision"]["action"] for incident in reversed(incidents) if incident["decision"]) or "nothing yet"
+    are_over = "all over" if resolved == count else f"{resolved} over"
     lines = [
         f"{result['validators']} validators went through a lost network, a restart by hand and a chain without finality.",
-        f"That was {len(incidents)} incidents, not {result['validators'] + 2} pages; {resolved} are over. Decisions: {', '.join(decided) or 'none'}.",
+        f"You were told of {count} incidents ({are_over}), not of {result['validators']} validators. Decided: {decided}.",
         "The restart by hand raised nothing, and nothing was done without a person.",
         "Next: gizzi init writes a gizzi.toml for your own validators.",
     ]

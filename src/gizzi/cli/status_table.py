@@ -21,8 +21,9 @@ from gizzi.engine.known import Known
 Validator = dict[str, Any]
 STRIP_MARK = "■"
 NOTHING = "–"
-WHY_FROM = 100
-"""Narrower screens have the reasons below the table."""
+WHY_FROM = 120
+"""Narrower screens have the reasons below the table. A column for the chain takes CHAIN_WIDTH more."""
+CHAIN_WIDTH = 20
 PIPE_ROOM = 600
 ORDER = ("critical", "warning", "unknown", "healthy")
 
@@ -42,12 +43,14 @@ def fleet_page(status: dict[str, Any], known: Known, *, width: int | None) -> li
     """The page as pieces, one below the other. width: of the terminal; None in a pipe, which has every column and no lines."""
     validators: list[Validator] = status["validators"]
     chains = {validator["chain"] for validator in validators}
-    columns = _columns(status["at"], width, several_chains=len(chains) > 1)
-    narrow = width is not None and width < WHY_FROM
+    why_from = WHY_FROM + (CHAIN_WIDTH if len(chains) > 1 else 0)
+    columns = [c for c in _columns(status["at"], width, why_from) if width is None or width >= c.from_width]
+    if len(chains) == 1:
+        columns = [column for column in columns if column.title != "chain"]
     return [
         _header(status, width),
-        _table([c for c in columns if width is None or width >= c.from_width], validators, width),
-        *(_reasons(validators) if narrow else []),
+        _table(columns, validators, width),
+        *([] if columns[-1].fills else _reasons(validators)),
         *_footer(known, width),
     ]
 
@@ -79,22 +82,21 @@ def fleet_strip(validators: Sequence[Validator], width: int) -> Text:
     return Text(gap).join(Text(STRIP_MARK, HEALTH_STYLE[validator["health"]].removeprefix("bold ")) for validator in validators)
 
 
-def _columns(at: str, width: int | None, *, several_chains: bool) -> list[Column]:
+def _columns(at: str, width: int | None, why_from: int) -> list[Column]:
     figure = _figure if width is not None else _plain_figure
-    room = PIPE_ROOM if width is None else 80 if width < 150 else 200
-    chain = [Column("chain", lambda v: text(v["chain"], "dim", 24), from_width=WHY_FROM)] if several_chains else []
+    room = PIPE_ROOM if width is None else 80 if width < why_from + 40 else 200
     return [
         Column("#", lambda v: Text(str(v["number"]), _loud(v) or "dim"), right=True),
         Column("name", lambda v: text(v["name"], _loud(v), 32)),
-        *chain,
-        Column("version", lambda v: _or_nothing(v["version"], "dim"), from_width=150),
+        Column("chain", lambda v: text(v["chain"], "dim", 24), from_width=90),
+        Column("version", lambda v: _or_nothing(v["version"], "dim"), from_width=why_from + 50),
         Column("block", lambda v: figure(v["block_height"]), right=True),
-        Column("finalized", lambda v: figure(v["finalized_height"]), from_width=WHY_FROM, right=True),
+        Column("finalized", lambda v: figure(v["finalized_height"]), from_width=90, right=True),
         Column("lag", lambda v: figure(v["finalization_lag"]), right=True),
         Column("peers", lambda v: figure(v["peers"]), right=True),
         Column("health", lambda v: Text(f"{HEALTH_SIGN[v['health']]} {v['health']}", HEALTH_STYLE[v["health"]])),
-        Column("seen", lambda v: _age(v["observed_at"], at), from_width=130, right=True),
-        Column("why", lambda v: _why(v, room), from_width=WHY_FROM, fills=True),
+        Column("seen", lambda v: _age(v["observed_at"], at), from_width=why_from + 20, right=True),
+        Column("why", lambda v: _why(v, room), from_width=why_from, fills=True),
     ]
 
 
@@ -103,7 +105,7 @@ def _table(columns: Sequence[Column], validators: Sequence[Validator], width: in
         box=None if width is None else box.SIMPLE_HEAD,
         border_style="dim",
         header_style="" if width is None else "dim",
-        expand=width is not None and width >= WHY_FROM,
+        expand=columns[-1].fills and width is not None,
         pad_edge=width is not None,
         padding=(0, 2, 0, 0) if width is None else (0, 1),
     )

@@ -146,11 +146,12 @@ class Watch:
     def statuses(self) -> list[dict[str, Any]]:
         """The status of every validator, in order of number."""
         now = self.clock.now()
-        troubles: dict[str, list[Any]] = {}
+        troubles: dict[int, list[Any]] = {}
         for alert in self.book.alerts.values():
-            troubles.setdefault(alert.subject, []).append(alert)
+            for number in alert.validators:
+                troubles.setdefault(number, []).append(alert)
         return [
-            status(self.fleet.view(number, now), self.fleet.histories[number], troubles.get(validator_subject(number), ()))
+            status(self.fleet.view(number, now), self.fleet.histories[number], troubles.get(number, ()))
             for number in sorted(self.fleet.validators)
         ]
 

@@ -62,10 +62,12 @@ class Fleet:
         return list(touched), chains
 
     def view(self, number: int, now: float) -> ValidatorView:
-        """The validator as of its latest change; empty where nothing was ever seen."""
+        """The validator as of its latest change, without what has gone stale since; empty where nothing was ever seen."""
         view = self._views.get(number)
         if view is None:
             view = self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+        elif view._expires_at < now:
+            return ValidatorView(self.validators[number], self.histories[number], now)  # not kept: `fold` is still to tell of it
         return view
 
     def chain_view(self, chain: str, now: float) -> ChainView:

@@ -127,6 +127,8 @@ class History:
         same: they are those of its last one.
         """
         before = self._names.get(source)
+        if expires_at < self._soonest:
+            self._soonest = expires_at
         if before is not None and same:
             self._names[source] = (expires_at, before[1])
             return
@@ -135,7 +137,6 @@ class History:
             self._lagging |= before[1] - names
         self._names[source] = (expires_at, names)
         self._lagging -= names
-        self._soonest = min(self._soonest, expires_at)
 
 
 class ChainHistory:

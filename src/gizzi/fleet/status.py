@@ -21,7 +21,7 @@ class Trouble(Protocol):
 
 
 def status(v: ValidatorView, history: History, troubles: Sequence[Trouble]) -> dict[str, Any]:
-    """The validator status object. `troubles`: its pending and firing alerts."""
+    """The validator status object. `troubles`: the pending and firing alerts that concern it, its chain's too."""
     health, reasons = health_of(v, troubles)
     return {
         "number": v.number,

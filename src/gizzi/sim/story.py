@@ -17,11 +17,10 @@ FOLLOWS_ADVICE_S = 3.0
 
 SHORTENED: dict[str, Any] = {
     "collect": {"every": "1s", "timeout": "1s", "host_every": "3s"},
-    "rules": {"peers_low": {"hold": "4s"}, "chain_finality_stalled": {"hold": "2s", "for_s": 16}},
+    "rules": {"peers_low": {"hold": "4s"}, "chain_finality_stalled": {"hold": "2s", "for_s": 18}},
 }
-SHORTENED_TEXT = (
-    "shortened for the demo: polls every 1 s instead of 5, too few peers for 4 s instead of 15, finality still for 16 s instead of 40"
-)
+SHORTENED_TEXT = "Shortened for the demo: blocks every 3 s; polls every 1 s, not 5; few peers for 4 s, not 15; no finality for 18 s, not 40."
+BLOCK_TIME_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,7 @@ def story(validators: int) -> Sequence[Beat]:
     return (
         Beat(20, f"Validator {lonely} loses its peers.", _inject("peers_drop", lonely, {"peers": 1.0}), "peers_low", 40),
         Beat(27, f"Somebody restarts validator {restarted}; it is away for 6 s.", lambda fleet, _: fleet.restart(restarted), None, 60),
-        Beat(34, "The whole chain stops finalizing.", _stall_finality, "chain_finality_stalled", 60),
+        Beat(30, "The whole chain stops finalizing.", _stall_finality, "chain_finality_stalled", 60),
     )
 
 
@@ -58,4 +57,4 @@ def _inject(kind: str, validator: int, parameters: dict[str, float]) -> Callable
 
 
 def _stall_finality(fleet: SimFleet, elapsed_s: float) -> None:
-    fleet.inject(Fault("chain_finality_stall", elapsed_s, None, 32.0))
+    fleet.inject(Fault("chain_finality_stall", elapsed_s, None, 30.0))

@@ -1,0 +1,55 @@
+"""Small pieces of Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+NOTE = "<!-- Made by `make docs` from the code. Edit the code, not this page. -->\n"
+
+
+def page(title: str, *parts: str) -> str:
+    """A generated page: its title, then its parts with an empty line between them."""
+    return NOTE + "\n" + "\n\n".join([f"# {title}", *(part.strip() for part in parts if part.strip())]) + "\n"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table, or nothing where there are no rows."""
+    lines = ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join(["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *lines])
+
+
+def cell(value: object) -> str:
+    """What may stand in a table's cell: one line, its pipes escaped."""
+    return " ".join(str(value).split()).replace("|", "\\|")
+
+
+def code(value: object) -> str:
+    return f"`{value}`"
+
+
+def codes(values: Iterable[object]) -> str:
+    return ", ".join(map(code, values))
+
+
+def links(names: Iterable[str], file: str = "") -> str:
+    """Names as links to the headings of the same name in a page."""
+    return ", ".join(f"[`{name}`]({file}#{slug(name)})" for name in names)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    kept = "".join(letter for letter in heading.lower() if letter.isalnum() or letter in " -_")
+    return kept.replace(" ", "-")
+
+
+def sentence(text: str) -> str:
+    """With a capital letter first and a full stop at the end."""
+    text = " ".join(text.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", ":")) else ".") if text else ""
+
+
+def number(value: object) -> str:
+    """As a person writes it in gizzi.toml: 40 for 40.0, 10000 for 10_000."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
