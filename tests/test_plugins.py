@@ -44,6 +44,11 @@ class StandingClock:
         self.at += duration_s
 
 
+def watch_of(settings: Settings) -> Watch:
+    reach = Reach(Nothing(), None, Nothing())  # type: ignore[arg-type]
+    return Watch(settings, registry.load(settings), settings.validators, reach, StandingClock(), open_store("sqlite://"))
+
+
 PLUGIN = """
     from gizzi import rule, source
 
@@ -66,7 +71,7 @@ PLUGIN = """
 async def test_a_source_and_a_rule_from_the_plugins_folder_raise_an_incident(tmp_path: Path) -> None:
     write(tmp_path, "hot.py", PLUGIN)
     settings = settings_with(tmp_path)
-    watch = Watch(settings, registry.load(settings), settings.validators, Reach(Nothing(), None, Nothing()), StandingClock(), open_store("sqlite://"))  # type: ignore[arg-type]
+    watch = watch_of(settings)
     await watch.collector.once()
     changes = await watch.step()
     assert [(c.kind, c.incident.rule, c.incident.validators) for c in changes] == [("opened", "too_hot", (6,))]
@@ -126,13 +131,14 @@ def test_a_source_that_asks_for_something_unknown_is_told(tmp_path: Path) -> Non
     write(tmp_path, "odd.py", "from gizzi import source\n\n@source('odd')\nasync def odd(validator, teapot):\n    return {}\n")
     settings = settings_with(tmp_path)
     with pytest.raises(ConfigError, match=r"'odd'.*asks for 'teapot'"):
-        Watch(settings, registry.load(settings), settings.validators, Reach(Nothing(), None, Nothing()), StandingClock(), open_store("sqlite://"))  # type: ignore[arg-type]
+        watch_of(settings)
 
 
 async def test_a_source_that_raises_is_an_observation_of_failure(tmp_path: Path) -> None:
-    write(tmp_path, "bad.py", "from gizzi import source\n\n@source('bad', every='1s')\nasync def bad(validator):\n    raise KeyError('x')\n")
+    bad = "from gizzi import source\n\n@source('bad', every='1s')\nasync def bad(validator):\n    raise KeyError('x')\n"
+    write(tmp_path, "bad.py", bad)
     settings = settings_with(tmp_path)
-    watch = Watch(settings, registry.load(settings), settings.validators, Reach(Nothing(), None, Nothing()), StandingClock(), open_store("sqlite://"))  # type: ignore[arg-type]
+    watch = watch_of(settings)
     await watch.collector.once()
     await watch.step()
     view = watch.fleet.view(6, 0)

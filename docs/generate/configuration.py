@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gizzi.clock import duration_text
 from gizzi.config import Duration, Settings
 
-from .markdown import code, number, page, sentence, table
+from .markdown import code, number, page, sentence, table, written
 
 INTRO = """
 One file, `gizzi.toml`: in this folder, in `~/.config/gizzi/`, or in `/etc/gizzi/`, or the one named with `--config FILE`. Every key has a
@@ -96,10 +95,20 @@ def _section(name: str, model: type[BaseModel]) -> str:
     later = LATER.get(name, set())
     title = f"[[{name}]]" if name in ARRAYS or "." in name else f"[{name}]"
     rows = [
-        (code(key), _kind(field.annotation, field.metadata), _default(field), ("*Later.* " if later is None or key in later else "") + sentence(field.description or ""))
+        (code(key), _kind(field.annotation, field.metadata) + _bounds(field), _default(field), _means(field, later is None or key in later))
         for key, field in keys(model)
     ]
     return f"## {title}\n\n" + table(["key", "type", "default", "means"], rows)
+
+
+def _means(field: Any, later: bool) -> str:
+    return ("*Later.* " if later else "") + (field.description or "")
+
+
+def _bounds(field: Any) -> str:
+    words = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
+    found = [text.format(number(value)) for name, text in words.items() for item in field.metadata if (value := getattr(item, name, None)) is not None]
+    return f", {', '.join(found)}" if found else ""
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
@@ -131,7 +140,7 @@ def _default(field: Any) -> str:
     if value in (None, "", {}) or value == ():
         return "none"
     if any(item in get_args(Duration) for item in field.metadata):
-        return code(f'"{duration_text(value).replace(" ", "").replace("min", "m")}"')
+        return code(f'"{written(value)}"')
     if isinstance(value, bool):
         return code(str(value).lower())
     return code(f'"{value}"' if isinstance(value, str) else number(value))

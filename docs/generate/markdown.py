@@ -21,8 +21,10 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def cell(value: object) -> str:
-    """What may stand in a table's cell: one line, its pipes escaped."""
-    return " ".join(str(value).split()).replace("|", "\\|")
+    """What may stand in a table's cell: one line, its pipes escaped, and what looks like HTML too, apart from our own anchors."""
+    parts = " ".join(str(value).split()).replace("|", "\\|").split("`")
+    parts[::2] = [part if part.startswith("<a id=") else part.replace("<", "&lt;") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def code(value: object) -> str:
@@ -53,3 +55,11 @@ def sentence(text: str) -> str:
 def number(value: object) -> str:
     """As a person writes it in gizzi.toml: 40 for 40.0, 10000 for 10_000."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def written(duration_s: float) -> str:
+    """A duration as gizzi.toml takes it: 5s, 2m, 1h."""
+    for unit, length_s in (("h", 3600), ("m", 60)):
+        if duration_s >= length_s and duration_s % length_s == 0:
+            return f"{duration_s / length_s:g}{unit}"
+    return f"{duration_s:g}s"

@@ -1,20 +1,26 @@
 """Gizzi: an on-call engineer for fleets of Substrate validators. This page is what an extension needs.
 
-    from gizzi import rule
+from gizzi import rule
 
-    @rule("few_leaves", severity="low", hold="5m", needs=("number_leaves",))
-    def few_leaves(v, fleet, *, above=20):
-        if v.number_leaves is not None and v.number_leaves > above:
-            return f"{v.number_leaves} leaves: its view of the chain keeps forking"
+@rule("few_leaves", severity="low", hold="5m", needs=("number_leaves",))
+def few_leaves(v, fleet, *, above=20):
+    if v.number_leaves is not None and v.number_leaves > above:
+        return f"{v.number_leaves} leaves: its view of the chain keeps forking"
 """
 
-from gizzi.alerts.finding import UNKNOWN, Answer, Finding
-from gizzi.clock import duration_text
-from gizzi.config import Chain, Settings, Validator
-from gizzi.errors import CommandFailed, GizziError, SourceError
-from gizzi.fleet.observation import Value
-from gizzi.reach import Http, Node, Samples, Ssh
-from gizzi.registry import rule, source
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+    from gizzi.clock import duration_text
+    from gizzi.config import Chain, Settings, Validator
+    from gizzi.errors import CommandFailed, GizziError, SourceError
+    from gizzi.fleet.observation import Value
+    from gizzi.reach import Http, Node, Samples, Ssh
+    from gizzi.registry import rule, source
 
 __all__ = [
     "UNKNOWN",
@@ -35,3 +41,22 @@ __all__ = [
     "rule",
     "source",
 ]
+
+_HOMES = {
+    "gizzi.alerts.finding": ("UNKNOWN", "Answer", "Finding"),
+    "gizzi.clock": ("duration_text",),
+    "gizzi.config": ("Chain", "Settings", "Validator"),
+    "gizzi.errors": ("CommandFailed", "GizziError", "SourceError"),
+    "gizzi.fleet.observation": ("Value",),
+    "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
+    "gizzi.registry": ("rule", "source"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each name is loaded when it is first asked for, so that `gizzi --help` is instant."""
+    home = next((home for home, names in _HOMES.items() if name in names), None)
+    if home is None:
+        raise AttributeError(f"module 'gizzi' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value

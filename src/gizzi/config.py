@@ -264,8 +264,8 @@ def parse(raw: Mapping[str, Any], origin: str) -> Settings:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first fault of a validation, as one line that names the key and, for an unknown one, the nearest known."""
-    first, *more = error.errors()
+    """The first fault of a validation, a misspelt key before what it left missing, as one line that names the key and the nearest known."""
+    first, *more = sorted(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")  # a misspelt key is missing too
     place = first["loc"]
     key = _key_text(place)
     if first["type"] == "extra_forbidden":

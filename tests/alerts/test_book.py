@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gizzi import UNKNOWN, Finding, rule
 from gizzi.alerts.alert import Alert
-from gizzi.alerts.book import CLEAR_FOR_S, AlertBook, Turn
+from gizzi.alerts.book import CLEAR_FOR_S, UNSEEN_S, AlertBook, Turn
 from gizzi.config import Chain, Validator
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
@@ -105,6 +106,26 @@ def test_unknown_keeps_it_as_it_was() -> None:
     assert [a.state for a in bench.book.alerts.values()] == ["firing"]
 
 
+def test_what_is_never_seen_again_does_not_fire_for_ever() -> None:
+    bench = Bench()
+    for at in (0, 5, 10):
+        bench.see(at, 9)
+    for at, firing in ((3600, True), (10 + UNSEEN_S + 1, False)):
+        turn = Turn()
+        bench.book.drop_unseen(START + at, turn)
+        assert bool(bench.book.firing()) is firing
+
+
+def test_a_condition_that_was_out_of_sight_begins_anew() -> None:
+    bench = Bench()
+    bench.see(0, 9)
+    for at in (300, 305):
+        bench.see(at, 9)
+    assert bench.log == []
+    bench.see(310, 9)
+    assert bench.log == [(310, "fired")]
+
+
 def test_flapping_takes_ever_longer_to_resolve() -> None:
     bench = Bench()
     spans = []
@@ -139,7 +160,7 @@ def test_a_chain_alert_grows_and_says_so() -> None:
 
 def test_an_alert_from_before_a_restart_resolves_when_its_condition_is_over() -> None:
     bench = Bench()
-    bench.book.restore([Alert("validator/1", "bad", "main", "high", "level 9", (1,), (), START - 50, "firing", START - 40)])
+    bench.book.restore([Alert("validator/1", "bad", "main", "high", "level 9", (1,), (), START - 50, "firing", START - 40)], START)
     bench.see(0, 1)
     bench.see(5, 1)
     assert bench.log == [(5, "resolved")]
@@ -147,7 +168,13 @@ def test_an_alert_from_before_a_restart_resolves_when_its_condition_is_over() ->
 
 def test_alerts_of_what_is_no_longer_watched_end() -> None:
     bench = Bench()
-    bench.book.restore([Alert("validator/9", "bad", "main", "high", "x", (9,), (), 0, "firing", 0), Alert("validator/1", "gone", "main", "low", "y", (1,), (), 0, "firing", 0)])
+    bench.book.restore(
+        [
+            Alert("validator/9", "bad", "main", "high", "x", (9,), (), 0, "firing", 0),
+            Alert("validator/1", "gone", "main", "low", "y", (1,), (), 0, "firing", 0),
+        ],
+        START,
+    )
     turn = Turn()
     bench.book.drop_strangers({"validator/1", "validator/2", "chain/main", "gizzi"}, START, turn)
     assert {a.rule for a in turn.resolved} == {"bad", "gone"}
@@ -165,4 +192,4 @@ def test_fired_and_resolved_alternate_and_nothing_is_lost(steps: list[tuple[floa
     assert words == ["fired", "resolved"] * (len(words) // 2) + ["fired"] * (len(words) % 2)
     assert bool(bench.book.firing()) == (len(words) % 2 == 1)
     times = [at for at, _ in bench.log]
-    assert all(later >= earlier for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later >= earlier for earlier, later in pairwise(times))

@@ -191,7 +191,9 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_every_firing_alert_is_in_exactly_one_open_incident_and_no_open_incident_is_empty(steps: list[tuple[str, int, bool, float]]) -> None:
+def test_every_firing_alert_is_in_exactly_one_open_incident_and_no_open_incident_is_empty(
+    steps: list[tuple[str, int, bool, float]],
+) -> None:
     bench = Bench()
     now = 0.0
     for name, number, fires, wait_s in steps:

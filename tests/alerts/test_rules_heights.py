@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from alerts.build import START, World, both, chain, freezes, sets, view
 
+from alerts.build import START, World, both, chain, freezes, sets, view
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import heights
 from gizzi.fleet.history import History

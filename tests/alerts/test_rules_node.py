@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from alerts.build import START, World, both, chain, sets, view
 
+from alerts.build import START, World, both, chain, sets, view
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import disk, node, resources
 from gizzi.fleet.history import History

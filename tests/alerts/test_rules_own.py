@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from alerts.build import RULES
 
+from alerts.build import RULES
 from gizzi import UNKNOWN
 from gizzi.alerts.causes import CAUSE_ORDER, rank
 from gizzi.alerts.rules import own

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from alerts.build import START, World, both, chain, sets, view
 
+from alerts.build import START, World, both, chain, sets, view
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import peers
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 
 import pytest
-from alerts.build import START, World, both, fails, sets, view
 
+from alerts.build import START, World, both, fails, sets, view
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import reachable
 from gizzi.fleet.history import History
@@ -93,7 +93,7 @@ def test_nothing_is_said_of_nodes_while_the_prometheus_server_is_gone():
     v._history.observe(Collected(1, "prometheus", START, {}, Failure("refused", "no server")))
     v._history.observe(Collected(1, "rpc", START, {}, Failure("refused", "refused")))
     v = ValidatorView(v.config, v._history, START)
-    assert v.metrics_up is None and v.up is False
+    assert v.metrics_up is None and not v.up
     assert reachable.node_down(v, None) is UNKNOWN
     assert reachable.node_unresponsive(v, None) is UNKNOWN
     assert reachable.metrics_down(v, None) is UNKNOWN

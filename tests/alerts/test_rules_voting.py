@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from alerts.build import START, World, both, fails, freezes, key, sets, view
 
+from alerts.build import START, World, both, fails, freezes, key, sets, view
 from gizzi.alerts.rules import voting
 
 FAULT_AT = 400.0

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tools.api import Api
 
 from gizzi.api import models
 from gizzi.api.app import Json
 from gizzi.clock import iso
+from tools.api import Api
 
 
 async def fire(api: Api) -> None:

@@ -5,7 +5,6 @@ import asyncio
 import aiohttp
 import pytest
 from starlette.types import Message
-from tools.api import Api, serving, watched_api
 
 from gizzi.api.auth import Door, _host, is_loopback
 from gizzi.app import open_app
@@ -13,6 +12,7 @@ from gizzi.config import parse
 from gizzi.errors import ConfigError
 from gizzi.reach import Reach
 from gizzi.store import open_store
+from tools.api import Api, serving, watched_api
 
 TOKEN = "open-sesame-2f7c"
 SHUT = ("/health", "/metrics", "/api/network/status", "/api/validator/1", "/api/incidents", "/openapi.json", "/nothing")

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from tools.api import Api, serving
 
 from gizzi.api.listen import address_of, bind, url_of
 from gizzi.errors import ConfigError
+from tools.api import Api, serving
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from tools.fleet import gizzi
 
 from gizzi import cli
 from gizzi.errors import StoreError
+from tools.fleet import gizzi
 
 
 def write(folder: Path, text: str, name: str = "gizzi.toml") -> Path:

@@ -13,10 +13,10 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tools.fleet import gizzi, served, start, write_config
 
 from gizzi.api import models
 from gizzi.cli.words import who
+from tools.fleet import gizzi, served, start, write_config
 
 PEERS = {"kind": "peers_drop", "validators": [2], "peers": 1}
 AT_ONCE = '[rules.peers_low]\nhold = "0s"\n'

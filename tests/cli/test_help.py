@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import pytest
 
+import gizzi
 from gizzi import cli
 from gizzi.cli.commands import program
 
@@ -37,9 +38,16 @@ def test_every_command_and_option_says_what_it_does(capsys: pytest.CaptureFixtur
 
 def test_help_loads_nothing_heavy() -> None:
     code = "import sys; from gizzi import cli; cli.run(['--help']); print([m for m in sys.modules if m in "
-    heavy = "('rich', 'aiohttp', 'sqlalchemy', 'fastapi', 'uvicorn', 'asyncssh', 'structlog', 'prometheus_client', 'gizzi.app')])"
+    heavy = "('rich', 'aiohttp', 'sqlalchemy', 'fastapi', 'uvicorn', 'structlog', 'prometheus_client', 'pydantic', 'gizzi.app')])"
     out = subprocess.run([sys.executable, "-c", code + heavy], capture_output=True, text=True, check=True).stdout
     assert out.splitlines()[-1] == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(gizzi, name) is not None for name in gizzi.__all__)
+    assert sorted(name for names in gizzi._HOMES.values() for name in names) == sorted(gizzi.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = gizzi.nonsense
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.pages import node_page, serving
-from tools.prometheus import prometheus as real_prometheus
-from tools.prometheus import static_job
 
 from gizzi.config import Settings, Validator
 from gizzi.engine.discover import Answers, discover, validators_of
 from gizzi.errors import ConfigError, SourceError
 from gizzi.reach.http import HttpClient
 from gizzi.readers.promql import Target
+from tools.pages import node_page, serving
+from tools.prometheus import prometheus as real_prometheus
+from tools.prometheus import static_job
 
 
 def target(instance: str, *, url: str = "", job: str = "nodes", health: Any = "up", **labels: str) -> Target:

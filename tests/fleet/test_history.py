@@ -24,7 +24,7 @@ class Seen:
 
     def value(self, now: float) -> Any:
         """The latest value if it is still believed, else None."""
-        at, value, until = self.looks[-1]
+        _, value, until = self.looks[-1]
         return value if until >= now else None
 
     def moved_at(self) -> float:
@@ -92,11 +92,10 @@ def test_it_knows_what_the_model_knows_and_nothing_outlives_its_freshness(looks:
         at += wait_s
         fresh_s = fresh_s if source == "metrics" else 9.0  # those that report as one source have one period
         collected = Collected(1, source, at, dict(values), failure, fresh_s, by)
-        before = {name: seen.looks[-1][1] for name, seen in model.seen.items()}
+        before = model.fresh(at)
         news = history.observe(collected)
         model.observe(collected)
-        now_known = {name: seen.looks[-1][1] for name, seen in model.seen.items()}
-        assert news == (now_known != before)
+        assert news == (model.fresh(at) != before)
         for name, seen in model.seen.items():
             track = history.tracks[name]
             shown = (track.value, track.at, track.first_at, track.moved_at, track.moves, track.since_at, track.expires_at)

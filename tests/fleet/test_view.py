@@ -130,10 +130,10 @@ def test_after_a_fold_and_before_the_next_nothing_stale_is_shown_and_whoever_cha
     fleet, now = a_fleet(), 1000.0
     latest: dict[tuple[int, str], tuple[Any, float]] = {}
     for wait_s, number, (source, by), values, ok in steps:
+        before = {n: _believed(n, latest, now) for n in fleet.validators}
         now += wait_s
         shown = {n: _shown(fleet, n, latest, now) for n in fleet.validators}
         assert all(shown[n] == _believed(n, latest, now) for n in shown), "shown between two evaluations"
-        before = {n: _shown(fleet, n, latest, now - wait_s) for n in fleet.validators}
         failure = None if ok else Failure("refused", "no")
         touched, chains = fleet.fold([Collected(number, source, now, dict(values), failure, 18.0, by)], now)
         for name, value in {**values, f"{source}_up": ok}.items():
@@ -190,9 +190,7 @@ def members(*values: dict[str, Any], now: float = 1.0, **config: Any) -> list[Va
     found = []
     for number, seen in enumerate(values, 1):
         history = History()
-        failures = {source: Failure("refused", "no") for source in ("metrics", "rpc") if seen.get(f"{source}_up") is False}
-        for source in ("metrics", "rpc"):
-            history.observe(Collected(number, source, 0.0, seen if source == "metrics" else {}, failures.get(source)))
+        history.observe(Collected(number, "metrics", now - 1.0, seen))
         found.append(ValidatorView(Validator(number=number, **{k: v[number - 1] for k, v in config.items()}), history, now))
     return found
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from tools.loopback import Request, loopback, never, reply
 
 from gizzi.errors import SourceError
 from gizzi.reach.http import HttpClient, place
+from tools.loopback import Request, loopback, never, reply
 
 
 @pytest.fixture

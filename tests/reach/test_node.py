@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from tools.loopback import Answer, Loopback, Request, error, loopback, never, reply, result, then_close
 
 from gizzi.config import Validator
 from gizzi.errors import SourceError
 from gizzi.reach.node import HttpNode
 from gizzi.readers.jsonrpc import RpcError
+from tools.loopback import Answer, Loopback, Request, error, loopback, never, reply, result, then_close
 
 NAMES = frozenset({"substrate_block_height", "substrate_sub_libp2p_peers_count"})
 PAGE = b'substrate_block_height{status="best",chain="x"} 13\nsubstrate_sub_libp2p_peers_count{chain="x"} 2\nother 1\n'

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from tools.sshd import Sshd, account
 
 from gizzi.config import Ssh, Validator
 from gizzi.errors import CommandFailed, SourceError
 from gizzi.reach.ssh import SshRunner
+from tools.sshd import Sshd, account
 
 pytestmark = pytest.mark.real
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.simulated import START_AT, Lab, fault
 
 from gizzi.readers.jsonrpc import grandpa_round_state
 from gizzi.sim.chain import SESSION_PAUSE_S, SESSION_SLOTS, SESSION_WINDOW_S, SimChain
 from gizzi.sim.fleet import ChainPlan
+from tools.simulated import START_AT, Lab, fault
 
 
 def chain_of(voters: int = 21, block_time_s: float = 6.0, seed: int = 1) -> SimChain:

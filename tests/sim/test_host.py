@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tools.simulated import START_AT, Lab, fault
 
 from gizzi.errors import CommandFailed
 from gizzi.readers import journal, resources, systemd
 from gizzi.sim.chain import mix
+from tools.simulated import START_AT, Lab, fault
 
 
 async def unit(lab: Lab, number: int) -> systemd.UnitState:

@@ -3,13 +3,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tools.simulated import START_AT, Lab, fault
 
 from gizzi.errors import SourceError
 from gizzi.readers.jsonrpc import RpcError, grandpa_round_state
 from gizzi.readers.ss58 import public_key
 from gizzi.sim.node import REJOIN_S, RESTART_S
 from gizzi.sources.metrics import observe
+from tools.simulated import START_AT, Lab, fault
 
 UP = {"up": True, "db_lost": False, "twin_running": False, "unclean_stop": False, "in_session_change": False, "maintenance": False}
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
-from tools.simulated import Lab, fault
 
 from gizzi.readers.exposition import Scanner
 from gizzi.sim.page import PageWriter, families
 from gizzi.sources.metrics import LONG_RUNNING_TASKS, NAMES, observe
+from tools.simulated import Lab, fault
 
 
 def page_of(lab: Lab, number: int) -> bytes:

@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.simulated import Lab, fault
 
 from gizzi.errors import SourceError
 from gizzi.readers.jsonrpc import RpcError, grandpa_round_state
 from gizzi.sim.chain import SESSION_PAUSE_S
 from gizzi.sim.faults import KINDS, Fault
 from gizzi.sources.metrics import observe
+from tools.simulated import Lab, fault
 
 NUMBERS = range(1, 8)
 RANGES = {

@@ -9,7 +9,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tools.simulated import fault
 
 from gizzi.clock import LiveClock
 from gizzi.config import Validator
@@ -21,6 +20,7 @@ from gizzi.sim.faults import Fault
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.server import SimServer
 from gizzi.sources.metrics import NAMES, observe
+from tools.simulated import fault
 
 
 class Served:

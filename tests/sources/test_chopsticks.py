@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import missing, need
-from tools import chopsticks
-from tools.loopback import Request, loopback
 
+from conftest import missing, need
 from gizzi.config import Settings, Validator
 from gizzi.errors import SourceError
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.readers.jsonrpc import RpcError
 from gizzi.sources.rpc import heartbeat, identity, rpc
+from tools import chopsticks
+from tools.loopback import Request, loopback
 
 pytestmark = pytest.mark.real
 

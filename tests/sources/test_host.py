@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from tools.hosts import Answer, TableSsh
-from tools.sshd import SystemdHost
 
 from gizzi import CommandFailed, Settings, SourceError, Validator
 from gizzi.fleet.names import OBSERVATIONS
 from gizzi.reach.ssh import SshRunner
 from gizzi.sources.host import GIVES, host
+from tools.hosts import Answer, TableSsh
+from tools.sshd import SystemdHost
 
 VALIDATOR = Validator(number=6, host="validator-6.example", unit="flare-node", data_dir="/data")
 SETTINGS = Settings.model_validate({"ssh": {"user": "ubuntu"}})

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.prometheus import node_exporter as real_node_exporter
 
 from gizzi.config import Validator
 from gizzi.errors import SourceError
 from gizzi.reach.http import HttpClient
 from gizzi.sources.node_exporter import GIVES, directories_above, node_exporter, observe
+from tools.prometheus import node_exporter as real_node_exporter
 
 
 class FakeHttp:
@@ -67,7 +67,7 @@ async def test_a_page_becomes_observations() -> None:
         "disk_size_bytes": 1_000_000_000_000,
         "memory_available_bytes": 8_100_000_000,
         "memory_size_bytes": 16_000_000_000,
-        "fds_open": 5000,
+        "host_fds_open": 5000,
         "clock_offset_s": -0.0025,
     }
 
@@ -135,7 +135,7 @@ async def test_after_a_restart_of_the_host_cpu_begins_anew() -> None:
 
 @pytest.mark.parametrize("sync", ["", "node_timex_sync_status 0\n"])
 async def test_the_offset_of_a_clock_that_nobody_sets_says_nothing(sync: str) -> None:
-    assert await read(f"node_timex_offset_seconds 0\nnode_filefd_allocated 1\n{sync}") == {"fds_open": 1}
+    assert await read(f"node_timex_offset_seconds 0\nnode_filefd_allocated 1\n{sync}") == {"host_fds_open": 1}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +197,6 @@ async def test_a_real_node_exporter(tmp_path: Path, free_port: Callable[[], int]
     await http.close()
     assert 0 <= seen["cpu_ratio"] <= 1
     assert 0 < seen["memory_available_bytes"] < seen["memory_size_bytes"]
-    assert seen["fds_open"] > 0
+    assert seen["host_fds_open"] > 0
     if mountpoints:
         assert 0 <= seen["disk_free_bytes"] <= seen["disk_size_bytes"]

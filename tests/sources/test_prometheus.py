@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.pages import node_page, serving
-from tools.prometheus import node_exporter as real_node_exporter
-from tools.prometheus import prometheus as real_prometheus
-from tools.prometheus import static_job
 
 from gizzi.config import Settings, Validator
 from gizzi.errors import SourceError
 from gizzi.reach.http import HttpClient
 from gizzi.sources import metrics
 from gizzi.sources import prometheus as source
+from tools.pages import node_page, serving
+from tools.prometheus import node_exporter as real_node_exporter
+from tools.prometheus import prometheus as real_prometheus
+from tools.prometheus import static_job
 
 Rows = list[dict[str, Any]]
 
@@ -235,7 +235,7 @@ def machine(instance: str, free: float = 40e9) -> Rows:
 async def test_a_hosts_exporter_belongs_to_the_validators_on_it() -> None:
     both = [SIX, validator(8, metrics_url="http://10.0.0.6:9616/metrics")]
     cpu = [row("", 0.25, instance="10.0.0.6:9100", job="machines")]
-    expected = {"disk_free_bytes": 40e9, "disk_size_bytes": 100e9, "memory_available_bytes": 8e9, "fds_open": 5000, "cpu_ratio": 0.25}
+    expected = {"disk_free_bytes": 40e9, "disk_size_bytes": 100e9, "memory_available_bytes": 8e9, "host_fds_open": 5000, "cpu_ratio": 0.25}
     assert await slowly(both, machine("10.0.0.6:9100"), cpu=cpu) == {6: expected, 8: expected}
 
 
@@ -332,4 +332,4 @@ async def test_a_real_node_exporter_through_a_real_prometheus(tmp_path: Path, fr
     await http.close()
     assert 0 <= seen["cpu_ratio"] <= 1
     assert 0 < seen["memory_available_bytes"] < seen["memory_size_bytes"]
-    assert seen["fds_open"] > 0
+    assert seen["host_fds_open"] > 0

@@ -6,7 +6,6 @@ import warnings
 from typing import Any
 
 import pytest
-from tools.loopback import Request, error, loopback, result
 
 from gizzi.clock import run_simulated
 from gizzi.config import Settings, Validator, parse
@@ -17,6 +16,7 @@ from gizzi.readers.jsonrpc import RpcError
 from gizzi.registry import Registry
 from gizzi.sources import rpc as module
 from gizzi.sources.rpc import heartbeat, identity, is_loopback, rpc
+from tools.loopback import Request, error, loopback, result
 
 HASH, HEAD = "0x" + "ab" * 32, "0x" + "cd" * 32
 HEALTH = {"peers": 21, "isSyncing": False, "shouldHavePeers": True}

@@ -184,4 +184,3 @@ async def test_a_locked_store_says_so(tmp_path: Path) -> None:
     other.close()
     await store.record([(incident(1), True)], [], [])
     store.close()
-

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-from tools.fleet import served, settings_of
 
 from gizzi.api.serve import serve
 from gizzi.app import App, open_app
+from tools.fleet import served, settings_of
 
 
 @dataclass

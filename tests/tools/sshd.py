@@ -20,8 +20,8 @@ import time
 from pathlib import Path
 
 import asyncssh
-from conftest import missing, need
 
+from conftest import missing, need
 from gizzi.config import Ssh, Validator
 
 ACCOUNT = "gizzi-test"

@@ -28,8 +28,9 @@ class Alert:
     """Times are epoch seconds.
 
     since: when the condition was first seen. fired_at, resolved_at: when it became an alert, when it ceased. clear_since: since when the
-    condition has been seen not to hold, while the alert still stands. flaps: how often it came back soon after it had resolved.
-    muted: why people are not told ("silenced until …", "explained by …"), None while they are. incident: the incident it belongs to.
+    condition has been seen not to hold, while the alert still stands. answered_at: when its rule last said that the condition holds.
+    flaps: how often it came back soon after it had resolved. muted: why people are not told ("silenced until …", "explained by …"),
+    None while they are. incident: the incident it belongs to.
     """
 
     subject: str
@@ -44,6 +45,7 @@ class Alert:
     fired_at: float | None = None
     resolved_at: float | None = None
     clear_since: float | None = None
+    answered_at: float = 0.0
     flaps: int = 0
     muted: str | None = None
     incident: int | None = None

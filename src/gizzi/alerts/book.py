@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject, worst
 from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+from gizzi.clock import duration_text
 from gizzi.fleet.observation import text as observation_text
 from gizzi.fleet.view import ChainView, ValidatorView
 from gizzi.registry import Rule
 
 CLEAR_FOR_S = 4.0
 """A condition must be seen not to hold twice, this far apart, before its alert resolves."""
+UNSEEN_S = 6 * 3600.0
+"""An alert of which nothing has been seen for so long ends: that its subject is unknown is told by its status."""
+GAP_S = 60.0
+"""A condition that was not seen for so long begins anew."""
 FLAP_WINDOW_S = 900.0
 LONGEST_CLEAR_S = 300.0
 
@@ -37,9 +42,10 @@ class AlertBook:
         self._by_subject: dict[str, set[str]] = {}
         self._last_resolved: dict[Key, tuple[float, int]] = {}
 
-    def restore(self, alerts: Iterable[Alert]) -> None:
+    def restore(self, alerts: Iterable[Alert], now: float) -> None:
         """Take up the firing alerts of an earlier process. They resolve once their condition is seen not to hold."""
         for alert in alerts:
+            alert.answered_at = now
             self.alerts[alert.key] = alert
             self._by_subject.setdefault(alert.subject, set()).add(alert.rule)
 
@@ -69,6 +75,13 @@ class AlertBook:
             answer = check(gizzi)
             if answer is not None or (GIZZI, rule.name) in self.alerts:
                 self._move(GIZZI, rule, answer, now, now, turn, chain=None)
+
+    def drop_unseen(self, now: float, turn: Turn) -> None:
+        """End what nobody can see any more, such as an alert whose metric has gone for good."""
+        for alert in self.firing():
+            if now - alert.answered_at > UNSEEN_S and alert.clear_since is None:
+                alert.text += f" (not seen any more for {duration_text(UNSEEN_S)})"
+                self._end(alert, now, turn)
 
     def drop_strangers(self, subjects: set[str], now: float, turn: Turn) -> None:
         """Resolve alerts whose validator, chain or rule is no longer watched."""
@@ -104,6 +117,9 @@ class AlertBook:
             alert.flaps = self._flaps(alert.key, now)
             self.alerts[alert.key] = alert
             self._by_subject.setdefault(subject, set()).add(rule.name)
+        elif alert.state == "pending" and now - alert.answered_at > max(GAP_S, rule.hold_s):
+            alert.since = seen_at
+        alert.answered_at = now
         _describe(alert, rule, finding, view, fleet, turn)
         alert.clear_since = None
         held_s = now - alert.since
@@ -169,12 +185,17 @@ def _evidence(
     names: tuple[str, ...], validators: tuple[int, ...], view: ValidatorView | None, fleet: ChainView | None
 ) -> Iterable[tuple[str, str]]:
     """(observation id, its text) of what a finding rests on; for a chain, of the first five validators it concerns."""
-    views = [view] if view is not None else [v for v in fleet or () if v.number in validators][:5]
-    for v in views:
-        for name in names:
-            value = getattr(v, name)
-            if value is not None:
-                yield f"{v.number}/{name}", observation_text(name, value)
+    by_number = {v.number: v for v in (fleet or (view,)) if v is not None}
+    for number in [number for number in validators if number in by_number][:5]:
+        yield from _quoted(by_number, ((number, name) for name in names if "/" not in name))
+    yield from _quoted(by_number, ((int(number), name) for number, _, name in (n.partition("/") for n in names if "/" in n)))
+
+
+def _quoted(views: Mapping[int, ValidatorView], wanted: Iterable[tuple[int, str]]) -> Iterable[tuple[str, str]]:
+    for number, name in wanted:
+        value = getattr(views.get(number), name, None)
+        if value is not None:
+            yield f"{number}/{name}", observation_text(name, value)
 
 
 __all__ = ["AlertBook", "Turn"]

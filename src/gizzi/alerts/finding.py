@@ -21,8 +21,9 @@ UNKNOWN = _Unknown.UNKNOWN
 class Finding:
     """A condition that holds.
 
-    text: one line for people. validators: whom it concerns, for rules of a chain. evidence: names of the observations it rests on; the
-    rule's `needs` where empty. severity: where it differs from the rule's own.
+    text: one line for people. validators: whom it concerns, for rules of a chain. evidence: the observations it rests on, by name or,
+    where they are another validator's, by id such as "7/equivocations"; the rule's `needs` where empty. severity: where it differs
+    from the rule's own.
     """
 
     text: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine, Mapping, Sequence
+import threading
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,9 @@ from gizzi.clock import Clock, within
 from gizzi.config import Settings, Validator
 from gizzi.errors import ConfigError, SourceError
 from gizzi.fleet.fleet import Fleet
-from gizzi.fleet.observation import Collected, Failure
+from gizzi.fleet.observation import Collected, Failure, Value
 from gizzi.reach import Reach
+from gizzi.readers.text import one_line
 from gizzi.registry import Source
 
 log = structlog.get_logger("gizzi.collect")
@@ -24,20 +27,50 @@ ASK_AGAIN_S = 1.0
 ASK_AGAIN_FOR_S = 30.0
 """After a failure a validator is asked every second for so long, then at the usual pace."""
 PHASE_STEP_S = 0.5
+"""Polls begin half-way between two of these: what belongs together is in before the next evaluation."""
 LATENESS_WINDOW_S = 60.0
+LONGEST_TEXT = 500
+_OWN = "gizzi.sources."
 
 
 @dataclass(slots=True)
 class _Poll:
-    """One source of one validator (or of the fleet). `memory` is the source's own, kept between its calls."""
+    """One source of one validator (or of the fleet). thread: what its plain function ran in last. fault: what was last logged of it."""
 
     source: Source
     validators: Sequence[Validator]
     every_s: float
     phase_s: float
     arguments: dict[str, Any]
+    own: bool
     failing_since: float | None = None
     nap: asyncio.Future[bool] | None = None
+    thread: threading.Thread | None = None
+    fault: str | None = None
+
+
+class _Alarms:
+    """Wakes who naps. All that are due at one moment share one timer: with hundreds of polls timers are what a loop works on."""
+
+    def __init__(self) -> None:
+        self._due: dict[float, list[asyncio.Future[bool]]] = {}
+
+    def nap(self, duration_s: float) -> asyncio.Future[bool]:
+        """Ends after that time with False, unless somebody wakes it before, with True."""
+        loop = asyncio.get_running_loop()
+        nap: asyncio.Future[bool] = loop.create_future()
+        at = loop.time() + duration_s
+        due = self._due.get(at)
+        if due is not None:
+            due.append(nap)
+        else:
+            self._due[at] = [nap]
+            loop.call_at(at, self._ring, at)
+        return nap
+
+    def _ring(self, at: float) -> None:
+        for nap in self._due.pop(at):
+            _wake(nap, False)
 
 
 class Collector:
@@ -59,6 +92,7 @@ class Collector:
         self._threads = threads
         self._inbox: list[Collected] = []
         self._late: list[tuple[float, float]] = []
+        self._alarms = _Alarms()
         common = {"node": reach.node, "ssh": reach.ssh, "http": reach.http, "fleet": fleet, "clock": clock, "settings": settings}
         self.polls = [poll for source in sources for poll in _polls(source, settings, validators, common)]
         self._of_validator: dict[int, list[_Poll]] = {}
@@ -90,7 +124,7 @@ class Collector:
             await asyncio.gather(*(self._ask(poll) for poll in failed))
 
     async def _loop(self, poll: _Poll) -> None:
-        await self._clock.sleep(poll.phase_s)
+        await self._nap(poll, poll.phase_s)
         due = self._clock.now()
         while True:
             late_s = self._clock.now() - due
@@ -112,13 +146,10 @@ class Collector:
 
     async def _nap(self, poll: _Poll, duration_s: float) -> bool:
         """Sleep until due, or until poked. Returns whether it was poked."""
-        loop = asyncio.get_running_loop()
-        poll.nap = loop.create_future()
-        timer = loop.call_later(max(duration_s, 0.0), _wake, poll.nap, False)
+        poll.nap = self._alarms.nap(max(duration_s, 0.0))
         try:
-            return bool(await poll.nap)
+            return await poll.nap
         finally:
-            timer.cancel()
             poll.nap = None
 
     def _poke_others(self, failing: _Poll) -> None:
@@ -134,36 +165,100 @@ class Collector:
         failure: Failure | None = None
         answer: Any = {}
         try:
-            answer = await within(max(3 * poll.every_s, 30.0), self._call(source, poll.arguments))
+            answer = await within(max(3 * poll.every_s, 30.0), self._call(poll))
         except SourceError as error:
-            failure = Failure(error.kind, str(error))
+            failure = Failure(error.kind, one_line(str(error), LONGEST_TEXT))
         except TimeoutError:
             failure = Failure("timeout", f"the source {source.name} did not end in time")
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            failure = self._fault(poll, "was cancelled from within")
         except Exception as error:
-            log.error("source_failed", source=source.name, error=repr(error), where=source.where)
-            failure = Failure("internal", f"the source {source.name} failed: {error!r}")
+            failure = self._fault(poll, f"failed: {error!r}")
         self._file(poll, answer, failure)
         return failure is None
 
-    async def _call(self, source: Source, arguments: dict[str, Any]) -> Any:
+    def _fault(self, poll: _Poll, what: str) -> Failure:
+        """A fault of the source itself: logged when it is new, whoever it befalls at every poll."""
+        text = one_line(f"the source {poll.source.name} {what}", LONGEST_TEXT)
+        if poll.fault != text:
+            poll.fault = text
+            log.error("source_failed", source=poll.source.name, error=text, where=poll.source.where)
+        return Failure("internal", text)
+
+    async def _call(self, poll: _Poll) -> Any:
+        source = poll.source
         if source.awaits:
-            return await source.collect(**arguments)
-        if self._threads:
-            return await asyncio.to_thread(source.collect, **arguments)
-        return source.collect(**arguments)
+            return await source.collect(**poll.arguments)
+        if not self._threads:
+            return source.collect(**poll.arguments)
+        if poll.thread is not None and poll.thread.is_alive():
+            raise SourceError("timeout", f"the source {source.name} is still busy with what it was asked before")
+        poll.thread, answer = _in_thread(lambda: source.collect(**poll.arguments))
+        return await answer
 
     def _file(self, poll: _Poll, answer: Any, failure: Failure | None) -> None:
         at = self._clock.now()
-        name = poll.source.reports
+        source = poll.source
         fresh_for_s = 3 * poll.every_s + self._settings.collect.timeout_s
         for validator in poll.validators:
-            values = (
-                answer if poll.source.scope == "validator" else answer.get(validator.number, {}) if isinstance(answer, Mapping) else None
-            )
+            values = answer if source.scope == "validator" else answer.get(validator.number, {}) if isinstance(answer, Mapping) else answer
+            told = failure
             if type(values) is not dict and not isinstance(values, Mapping):
-                failure = failure or Failure("internal", f"the source {poll.source.name} returned {type(values).__name__}, not a mapping")
+                told = failure or self._fault(poll, f"returned {type(values).__name__}, not a mapping")
                 values = {}
-            self._inbox.append(Collected(validator.number, name, at, values, failure, fresh_for_s, poll.source.name))
+            if not poll.own:
+                values = self._usable(poll, values)
+            self._inbox.append(Collected(validator.number, source.reports, at, values, told, fresh_for_s, source.name))
+
+    def _usable(self, poll: _Poll, values: Mapping[Any, Any]) -> dict[str, Value]:
+        """What a plugin's source gave, without what is no observation; None is one that was not seen."""
+        usable = {name: value for name, value in values.items() if isinstance(name, str) and _is_value(value)}
+        if len(usable) < len(values):
+            strange = [f"{name!r}: {value!r}" for name, value in values.items() if name not in usable and value is not None]
+            if strange:
+                self._fault(poll, f"gave what is no observation: {', '.join(strange[:3])}")
+        return usable
+
+
+def _is_value(value: Any) -> bool:
+    match value:
+        case str():
+            return len(value) <= LONGEST_TEXT
+        case int() | float():
+            return -(2.0**63) < value < 2.0**63  # not NaN either
+        case tuple():
+            return len(value) <= LONGEST_TEXT and all(isinstance(item, str) and len(item) <= LONGEST_TEXT for item in value)
+        case _:
+            return False
+
+
+def _in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future[Any]]:
+    """Run a plain function in a thread of its own: one that never returns holds up no other, nor the end of the program."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Any] = loop.create_future()
+
+    def tell(value: Any, error: Exception | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(value)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        value, error = None, None
+        try:
+            value = call()
+        except Exception as failure:
+            error = RuntimeError(repr(failure)) if isinstance(failure, StopIteration) else failure  # which a future cannot hold
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, value, error)
+
+    thread = threading.Thread(target=run, name="source", daemon=True)
+    thread.start()
+    return thread, answer
 
 
 def _wake(nap: asyncio.Future[bool], poked: bool) -> None:
@@ -172,11 +267,11 @@ def _wake(nap: asyncio.Future[bool], poked: bool) -> None:
 
 
 def _polls(source: Source, settings: Settings, validators: Sequence[Validator], common: Mapping[str, Any]) -> list[_Poll]:
-    every_s = source.every_s(settings)
+    every_s, own = source.every_s(settings), source.collect.__module__.startswith(_OWN)
     users = [validator for validator in validators if source.applies(validator, settings)]
     if source.scope == "fleet":
         arguments = _arguments(source, {**common, "validators": users, "memory": {}})
-        return [_Poll(source, users, every_s, 0.0, arguments)] if users else []
+        return [_Poll(source, users, every_s, 0.0, arguments, own)] if users else []
     step = every_s / max(1, len(users))
     offset = every_s / 2 if source.reports != source.name else 0.0
     return [
@@ -184,11 +279,17 @@ def _polls(source: Source, settings: Settings, validators: Sequence[Validator], 
             source,
             [validator],
             every_s,
-            math.floor(((index * step) + offset) % every_s / PHASE_STEP_S) * PHASE_STEP_S if every_s >= 1 else 0.0,
+            _phase_s(index * step + offset, every_s),
             _arguments(source, {**common, "validator": validator, "memory": {}}),
+            own,
         )
         for index, validator in enumerate(users)
     ]
+
+
+def _phase_s(wanted_s: float, every_s: float) -> float:
+    """When in its period a poll begins."""
+    return (math.floor(wanted_s % every_s / PHASE_STEP_S) + 0.5) * PHASE_STEP_S if every_s >= 1 else 0.0
 
 
 def _arguments(source: Source, known: Mapping[str, Any]) -> dict[str, Any]:

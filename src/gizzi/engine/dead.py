@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from gizzi.alerts.rules import own as own_rules
 from gizzi.engine.watch import Watch
 from gizzi.registry import Rule
 
@@ -40,27 +41,18 @@ class DeadRule:
 
 def dead_rules(watch: Watch, *, everything: bool = False) -> list[DeadRule]:
     """Rules whose `needs` nobody has seen, though a source that could give them answers; with `everything` also for lack of a source."""
-    seen = {name for history in watch.fleet.histories.values() for name in history.tracks}
+    own = watch.own_view(watch.clock.now())
+    absent = {rule.name for rule in own_rules.dead_rules(own, optional=everything)}
+    unseen = [r for r in own.rules if r.scope in ("validator", "chain") and r.needs and not any(name in own.seen for name in r.needs)]
+    return [_judge(watch, rule, rule.name in absent) for rule in unseen if everything or rule.name in absent]
+
+
+def _judge(watch: Watch, rule: Rule, absent: bool) -> DeadRule:
     used = {poll.source.name for poll in watch.collector.polls}
-    answering = {name.removesuffix("_up") for name in seen if name.endswith("_up") and _ever_answered(watch, name)}
-    found = [dead for rule in watch.registry.rules if (dead := _judge(watch, rule, seen, used, answering)) is not None]
-    return [dead for dead in found if everything or (dead.why == "absent" and not dead.optional)]
-
-
-def _ever_answered(watch: Watch, up: str) -> bool:
-    tracks = (history.tracks.get(up) for history in watch.fleet.histories.values())
-    return any(track is not None and (track.value or track.moves) for track in tracks)
-
-
-def _judge(watch: Watch, rule: Rule, seen: set[str], used: set[str], answering: set[str]) -> DeadRule | None:
-    if rule.scope in ("off", "gizzi") or not rule.needs or any(name in seen for name in rule.needs):
-        return None
     givers = [source for source in watch.registry.sources if any(name in source.gives for name in rule.needs)]
     in_use = [source for source in givers if source.name in used]
-    if any(source.reports in answering for source in in_use):
-        return DeadRule(rule.name, "absent", rule.needs, _names(s.name for s in in_use), rule.optional)
-    why: Why = "unread" if in_use else "unfed"
-    return DeadRule(rule.name, why, rule.needs, _names(s.name for s in (in_use or givers)), rule.optional)
+    why: Why = "absent" if absent else "unread" if in_use else "unfed"
+    return DeadRule(rule.name, why, rule.needs, _names(source.name for source in (in_use or givers)), rule.optional)
 
 
 def _names(names: Iterable[str]) -> tuple[str, ...]:

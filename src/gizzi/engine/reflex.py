@@ -42,11 +42,22 @@ def _chain_wide(s: Situation) -> bool:
     return s.incident.cause().of_chain
 
 
+def _budget(fleet: ChainView | None, reserve: int) -> int | None:
+    """How many of the chain's authorities may be missing, a restarted one among them; None where nobody knows how many there are."""
+    return None if fleet is None or fleet.can_lose is None else fleet.can_lose - reserve
+
+
 def _over_budget(s: Situation) -> bool:
-    if s.fleet is None or s.fleet.can_lose is None:
-        return False
-    gone = {*s.fleet.missing, *(number for number, facts in s.facts.items() if facts.up is False)}
-    return max(len(gone), s.fleet.missing_count) > max(0, s.fleet.can_lose - s.reserve)
+    budget = _budget(s.fleet, s.reserve)
+    return s.fleet is not None and budget is not None and s.fleet.missing_count > max(0, budget)
+
+
+def _room(s: Situation) -> int | None:
+    """How many more may be missing once every validator of the incident is taken away too."""
+    budget = _budget(s.fleet, s.reserve)
+    if s.fleet is None or budget is None:
+        return None
+    return budget - s.fleet.missing_count - len(set(s.incident.validators) - set(s.fleet.missing))
 
 
 def _slot_gap(s: Situation) -> bool:
@@ -76,7 +87,9 @@ CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "chain_wide": _chain_wide,
     "over_budget": _over_budget,
     "one_validator": lambda s: len(s.incident.validators) == 1,
-    "facts_clean": lambda s: bool(s.facts) and all(not f.unclean() and f.unknown() in ([], ["up"]) for f in s.facts.values()),
+    "facts_clean": lambda s: bool(s.facts) and not any(f.unclean() or f.unknown() for f in s.facts.values()),
+    "within_budget": lambda s: (room := _room(s)) is not None and room >= 0,
+    "no_room": lambda s: (room := _room(s)) is not None and room < 0,
     "slot_gap": _slot_gap,
     "session_change": _session_change,
     "planned_restarts": _planned_restarts,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +25,7 @@ from gizzi.fleet.facts import Facts, facts_of
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.status import status
 from gizzi.reach import Reach
-from gizzi.registry import Registry
+from gizzi.registry import Registry, Source
 from gizzi.store import Store
 
 log = structlog.get_logger("gizzi.watch")
@@ -43,10 +44,10 @@ class OwnView:
 
     now: float
     settings: Settings
-    rules: Sequence[Any]
-    seen: set[str]
-    reporting: set[str]
-    gives: dict[str, set[str]]
+    rules: Iterable[Any]
+    seen: AbstractSet[str]
+    reporting: AbstractSet[str]
+    gives: Mapping[str, AbstractSet[str]]
     watched_s: float
     lateness_s: float
 
@@ -75,6 +76,7 @@ class Watch:
         self.collector = Collector(
             list(self.registry.sources), self.settings, self.validators, self.reach, self.clock, self.fleet, threads=self.live
         )
+        self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
         self.mutes: list[Silence | Maintenance] = []
         self.started_at = self.clock.now()
         self.evaluated_at: float | None = None
@@ -117,7 +119,8 @@ class Watch:
         for chain in chains:
             self.book.look_at_chain(self.fleet.chain_view(chain, now), turn)
         if self._due("own", now, OWN_EVERY_S):
-            self.book.look_at_gizzi(self._own_view(now), now, turn)
+            self.book.look_at_gizzi(self.own_view(now), now, turn)
+            self.book.drop_unseen(now, turn)
         changes = self.correlator.step(now, turn, self.mutes)
         changes += self._decide(now)
         if changes or turn.fired or turn.resolved or self._unsaved:
@@ -132,7 +135,7 @@ class Watch:
         incidents = records.incidents_of(incident_rows, alert_rows)
         own = {alert.key: alert for incident in incidents for alert in incident.alerts.values() if alert.state == "firing"}
         loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] is None]
-        self.book.restore([*own.values(), *loose])
+        self.book.restore([*own.values(), *loose], self.clock.now())
         self.correlator.restore(incidents, loose, next_id)
         for number, height in (await self.store.watermarks()).items():
             if number in self.fleet.histories:
@@ -235,18 +238,29 @@ class Watch:
         self._next[what] = now + every_s
         return True
 
-    def _own_view(self, now: float) -> OwnView:
-        histories = self.fleet.histories.values()
-        seen = {name for history in histories for name in history.tracks}
+    def own_view(self, now: float) -> OwnView:
+        """What rules about ourselves look at."""
+        seen = self.fleet.seen()
         reporting = {name.removesuffix("_up") for name in seen if name.endswith("_up")}
-        used = {poll.source.name: poll.source for poll in self.collector.polls}
-        gives: dict[str, set[str]] = {}
-        for source in used.values():
-            for name in source.gives:
-                gives.setdefault(name, set()).add(source.reports)
         return OwnView(
-            now, self.settings, list(self.registry.rules), seen, reporting, gives, now - self.started_at, self.collector.lateness_s()
+            now,
+            self.settings,
+            list(self.registry.rules),
+            seen,
+            reporting,
+            self._gives,
+            now - self.started_at,
+            self.collector.lateness_s(),
         )
+
+
+def _gives(sources: Mapping[str, Source]) -> dict[str, set[str]]:
+    """By observation, as which sources those report that can give it."""
+    gives: dict[str, set[str]] = {}
+    for source in sources.values():
+        for name in source.gives:
+            gives.setdefault(name, set()).add(source.reports)
+    return gives
 
 
 def chains_of(settings: Settings, validators: Sequence[Validator]) -> dict[str, Chain]:

@@ -12,6 +12,7 @@ DB_MARGIN_BLOCKS = 5
 """So far below what it had finalized a node may seem to stand, while page and RPC are read at different moments."""
 TWIN_AFTER_S = 30.0
 """Votes seen this long after our node went away are somebody else's."""
+_WAYS = ("metrics_up", "rpc_up")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,51 +48,76 @@ def facts_of(v: ValidatorView, fleet: ChainView, maintenance: bool | None) -> Fa
 
 
 def _is_current(v: ValidatorView, name: str) -> bool:
-    """Whether it was observed since the validator went down, if it is down: what was true before says nothing."""
-    down_since = _down_since(v)
-    return down_since is None or (v.seen_at(name) or 0.0) >= down_since
+    """Whether it was observed since the validator went down or out of sight, if it did: what was true before says nothing."""
+    if v.up:
+        return True
+    gone_since = _gone_since(v)
+    since = max((v.seen_at(way) or 0.0) for way in _WAYS) if gone_since is None else gone_since
+    return (v.seen_at(name) or 0.0) >= since
 
 
-def _down_since(v: ValidatorView) -> float | None:
-    if v.up is not False:
+def _gone_since(v: ValidatorView) -> float | None:
+    """Since when it was down when it was last looked at, however long ago; None where it was not."""
+    ways = [name for name in _WAYS if v.last(name) is not None and (v.up is None or getattr(v, name) is not None)]
+    if not ways or any(v.last(name) for name in ways):
         return None
-    ages: list[float] = [still for name in ("metrics_up", "rpc_up") if getattr(v, name) is False and (still := v.still_s(name)) is not None]
-    return float(v.now - min(ages, default=0.0))
+    return max((v.stands_since(name) or 0.0) for name in ways)
 
 
 def _db_lost(v: ValidatorView) -> bool | None:
-    """Its height decides while it is up. Its log decides while it is not: a database created anew since we have known it finalized."""
+    """Its height decides while it is up. Its log decides while it is not: a database created anew since we have known it finalized.
+
+    An old copy shows in no log: where it stood too low when it was last seen, nothing but a height says that it no longer does.
+    """
     if v.up and v.block_height is not None and v.watermark is not None:
-        return bool(v.block_height < v.watermark - DB_MARGIN_BLOCKS)
+        return _is_below(v.block_height, v.watermark)
     if v.genesis_line is None or not _is_current(v, "genesis_line"):
         return None
     if v.genesis_line and v.watermark:
         return True if v.moved("genesis_line") else None
-    return False
+    return None if _is_below(_last_height(v), v.watermark) else False
+
+
+def _last_height(v: ValidatorView) -> int | None:
+    """The latest it told, by page or RPC."""
+    seen = [(v.seen_at(name) or 0.0, v.last(name)) for name in ("block_height", "rpc_block_height") if v.last(name) is not None]
+    return max(seen)[1] if seen else None
+
+
+def _is_below(height: int | None, watermark: int | None) -> bool:
+    return height is not None and watermark is not None and height < watermark - DB_MARGIN_BLOCKS
 
 
 def twin_running(v: ValidatorView, fleet: ChainView) -> bool | None:
     """Whether another machine signs with this validator's keys.
 
     Known to be so where its own authority id is named in an equivocation, or votes while our node is down; known not to be where the
-    chain sees no vote of it while it is down, or nobody contradicts the operator's statement that there is no standby.
+    chain sees no vote of it while it is down, or nobody contradicts the operator's statement that there is no standby. What once spoke
+    for it and has not been looked at since leaves it unknown.
     """
     if v.own_equivocations:
         return True
     identity = v.config.authority_id
+    suspected = bool(v.last("own_equivocations"))
     if identity is not None:
         if any(identity in (other.equivocation_ids or ()) for other in fleet.validators):
             return True
-        down_since = _down_since(v)
-        if down_since is not None and fleet.votes_elsewhere(v, down_since, TWIN_AFTER_S) is not None:
-            return True
-        if down_since is not None and identity in fleet.absent_ids:
+        suspected = suspected or any(identity in (other.last("equivocation_ids") or ()) for other in fleet.validators)
+        gone_since = _gone_since(v)
+        if gone_since is not None and fleet.votes_elsewhere(v, gone_since, TWIN_AFTER_S) is not None:
+            return True if v.up is False else None
+        if not suspected and v.up is False and identity in fleet.absent_ids and _votes_are_seen(fleet):
             return False
-    return False if v.config.standby_hosts == () else None
+    return False if v.config.standby_hosts == () and not suspected else None
 
 
 def in_session_change(fleet: ChainView) -> bool | None:
     votes = fleet.votes
-    if votes.set_id is None:
+    if votes.set_id is None or not _votes_are_seen(fleet):
         return None
     return votes.set_changed_at is not None and fleet.now - votes.set_changed_at < SESSION_CHANGE_S
+
+
+def _votes_are_seen(fleet: ChainView) -> bool:
+    """Whether any node still tells who votes: while none does, what the last one told says nothing of now."""
+    return any(v.grandpa_set_id is not None for v in fleet.validators)

@@ -29,9 +29,11 @@ class Fleet:
         self.chains = chains
         self.histories = {v.number: History(series, marks.get(v.number)) for v in validators}
         self.votes = {chain: ChainHistory() for chain in chains}
-        self.seen: set[str] = set()
+        self._seen: tuple[int, set[str]] = (0, set())
         self._views: dict[int, ValidatorView] = {}
         self._chain_views: dict[str, ChainView] = {}
+        self._soonest = float("inf")
+        """No view holds anything that expires before this."""
         self._members = {chain: [v.number for v in validators if v.chain == chain] for chain in chains}
 
     def fold(self, collections: Iterable[Collected], now: float) -> tuple[list[int], list[str]]:
@@ -51,24 +53,49 @@ class Fleet:
                 self.votes[self.validators[seen.validator].chain].observe(
                     set_id, missing, seen.at, round_number if isinstance(round_number, int) else None
                 )
-        for number, view in self._views.items():
-            if view._expires_at < now:
-                touched[number] = None
+        if now > self._soonest:
+            touched.update(dict.fromkeys(self._expired(now)))
         for number in touched:
-            self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+            self._look(number, now)
         chains = sorted({self.validators[number].chain for number in touched})
         for chain in chains:
             self._chain_views.pop(chain, None)
         return list(touched), chains
 
+    def seen(self) -> set[str]:
+        """Names of all that was ever observed, of any validator."""
+        known = sum([len(history.tracks) for history in self.histories.values()])
+        if known != self._seen[0]:
+            self._seen = (known, {name for history in self.histories.values() for name in history.tracks})
+        return self._seen[1]
+
     def view(self, number: int, now: float) -> ValidatorView:
         """The validator as of its latest change, without what has gone stale since; empty where nothing was ever seen."""
         view = self._views.get(number)
         if view is None:
-            view = self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+            view = self._look(number, now)
         elif view._expires_at < now:
             return ValidatorView(self.validators[number], self.histories[number], now)  # not kept: `fold` is still to tell of it
         return view
+
+    def _look(self, number: int, now: float) -> ValidatorView:
+        view = self._views[number] = ValidatorView(self.validators[number], self.histories[number], now)
+        if view._expires_at < self._soonest:
+            self._soonest = view._expires_at
+        return view
+
+    def _expired(self, now: float) -> list[int]:
+        """The validators of which something has gone stale since their view was made."""
+        expired, soonest = [], float("inf")
+        for number, view in self._views.items():
+            if view._expires_at < now:
+                history = self.histories[number]
+                view._expires_at = history.fresh(now)
+                if view._dropped != history.dropped:
+                    expired.append(number)
+            soonest = min(soonest, view._expires_at)
+        self._soonest = soonest
+        return expired
 
     def chain_view(self, chain: str, now: float) -> ChainView:
         view = self._chain_views.get(chain)

@@ -9,7 +9,7 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from gizzi.config import Chain, Validator
@@ -36,6 +36,7 @@ class ValidatorView:
     _history: History
     _tracks: dict[str, Track]
     _expires_at: float
+    _dropped: int
 
     def __init__(self, validator: Validator, history: History, now: float) -> None:
         values: dict[str, Any] = self.__dict__
@@ -49,10 +50,11 @@ class ValidatorView:
         values["config"] = validator
         values["number"] = validator.number
         values["now"] = now
-        values["up"] = _up(values.get("metrics_up"), values.get("rpc_up"))
+        values["up"] = True if values.get("metrics_up") or values.get("rpc_up") else _not_up(values, history.tracks)
         values["_history"] = history
         values["_tracks"] = history.tracks
         values["_expires_at"] = soonest
+        values["_dropped"] = history.dropped
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -61,10 +63,10 @@ class ValidatorView:
 
     def _track(self, name: str) -> Track | None:
         track = self._tracks.get(name)
-        if track is not None and track.expires_at >= self.now:
+        if track is not None and track.look.expires_at >= self.now:
             return track
         other = self._tracks.get(SECOND_CHOICE.get(name, ""))
-        return other if other is not None and other.expires_at >= self.now else None
+        return other if other is not None and other.look.expires_at >= self.now else None
 
     def still_s(self, name: str) -> float | None:
         """Seconds for which it was seen not to change, up to its latest observation; None where nothing fresh is known.
@@ -72,23 +74,23 @@ class ValidatorView:
         It starts at zero when first seen: what was before is unknown.
         """
         track = self._tracks.get(name)
-        if track is None or track.expires_at < self.now:
+        if track is None or track.look.expires_at < self.now:
             track = self._track(name)
             if track is None:
                 return None
-        return track.at - track.moved_at
+        return track.look.at - track.moved_at
 
     def stands_s(self, name: str) -> float | None:
         """Like `still_s`, but only what was watched: since it was last out of sight, and up to a Prometheus server's latest scrape."""
         track = self._track(name)
         if track is None:
             return None
-        return max(0.0, track.at - max(track.moved_at, track.since_at) - (self.sample_age_s or 0.0))
+        return max(0.0, track.look.at - max(track.moved_at, track.since_at) - (self.sample_age_s or 0.0))
 
     def fresh_s(self, name: str) -> float:
         """For how long one observation of it is believed, some three periods of its source; 0 where nothing fresh is known."""
         track = self._track(name)
-        return 0.0 if track is None else track.expires_at - track.at
+        return 0.0 if track is None else track.look.expires_at - track.look.at
 
     def moving(self, name: str, within_s: float) -> bool | None:
         """True: it changed within that time. False: it was watched for so long and stood. None: not known, or not watched for so long.
@@ -96,14 +98,14 @@ class ValidatorView:
         Not watched means before the first observation of it, and while it was out of sight.
         """
         track = self._tracks.get(name)
-        if track is None or track.expires_at < self.now:
+        if track is None or track.look.expires_at < self.now:
             track = self._track(name)
             if track is None:
                 return None
-        stood_s = track.at - track.moved_at
+        stood_s = track.look.at - track.moved_at
         if stood_s < within_s:
             return True if track.moves else None
-        return False if track.at - track.since_at >= within_s else None
+        return False if track.look.at - track.since_at >= within_s else None
 
     def moved(self, name: str) -> bool:
         """Whether it was ever seen to change."""
@@ -113,12 +115,22 @@ class ValidatorView:
     def seen_at(self, name: str) -> float | None:
         """When it was last observed (epoch seconds), fresh or not."""
         track = self._tracks.get(name)
-        return None if track is None else track.at
+        return None if track is None else track.look.at
+
+    def stands_since(self, name: str) -> float | None:
+        """Since when its latest value was seen without a gap (epoch seconds), fresh or not."""
+        track = self._tracks.get(name)
+        return None if track is None else max(track.moved_at, track.since_at)
+
+    def last(self, name: str) -> Any:
+        """Its latest value, fresh or not: for what must not be forgotten because nobody has looked again."""
+        track = self._tracks.get(name)
+        return None if track is None else track.value
 
     def watched_s(self, name: str) -> float:
         """Seconds between its first and its latest observation; 0 where it was never seen."""
         track = self._tracks.get(name)
-        return 0.0 if track is None else track.at - track.first_at
+        return 0.0 if track is None else track.look.at - track.first_at
 
     def window(self, name: str, span_s: float) -> list[tuple[float, float]]:
         """Its recent past as (epoch seconds, value), oldest first; needs `series=` on the rule.
@@ -174,13 +186,12 @@ def _between(times: array[float], values: array[float], first: int, at: float) -
     return at, values[first - 1] + part * (values[first] - values[first - 1])
 
 
-def _up(metrics_up: bool | None, rpc_up: bool | None) -> bool | None:
-    """Something answers: up. Everything that is read fails: down. Nothing fresh: unknown."""
-    if metrics_up or rpc_up:
-        return True
-    if metrics_up is None and rpc_up is None:
-        return None
-    return False
+def _not_up(values: Mapping[str, Any], tracks: Mapping[str, Track]) -> bool | None:
+    """Of one that nothing answers. Every way in that was ever tried fails: down. Nothing fresh of one of them, as while the Prometheus
+    server that tells of it is gone: unknown.
+    """
+    ways = [values.get(name) for name in ("metrics_up", "rpc_up") if name in tracks]
+    return False if ways and None not in ways else None
 
 
 class ChainView:
@@ -229,17 +240,12 @@ class ChainView:
     @cached_property
     def usual_version(self) -> str | None:
         """The version that more than half of the validators run; None where fewer than three are known or no version has a majority."""
-        return _majority([v.version for v in self.validators if v.version is not None])
+        return _majority(tuple([v.version for v in self.validators if v.version is not None]))
 
     @cached_property
     def usual_hashes(self) -> Mapping[int, str]:
         """Of each compared height the hash that more than half of the nodes asked there gave; only where at least three were asked."""
-        by_height: dict[int, list[str]] = {}
-        for v in self.validators:
-            if v.checked_hash is not None and v.checked_height is not None:
-                by_height.setdefault(v.checked_height, []).append(v.checked_hash)
-        found = {height: _majority(hashes) for height, hashes in by_height.items()}
-        return {height: usual for height, usual in found.items() if usual is not None}
+        return _majorities(tuple([(v.checked_height, v.checked_hash) for v in self.validators if v.checked_hash is not None]))
 
     @cached_property
     def equivocators(self) -> frozenset[str]:
@@ -270,11 +276,30 @@ class ChainView:
 
     @property
     def missing_count(self) -> int:
-        """How many of the chain's authorities do not vote, ours or not. At least this many: a closed RPC hides the others."""
-        return max(len(self.absent_ids), len(self.missing))
+        """How many of the chain's authorities do not vote, ours or not. At least this many: a closed RPC hides the others.
+
+        One of ours whose authority id nobody told us is taken for one of the strangers whose votes are missing.
+        """
+        ours = {v.config.authority_id for v in self.validators}
+        strangers = len(self.absent_ids - ours)
+        missing = set(self.missing)
+        nameless = sum(v.config.authority_id is None for v in self.validators if v.number in missing)
+        return len(missing) + max(0, strangers - nameless)
 
 
-def _majority(values: list[str]) -> str | None:
+@lru_cache(maxsize=64)
+def _majorities(told: tuple[tuple[int | None, str], ...]) -> Mapping[int, str]:
+    """What the majority says of each number. Kept, like `_majority`: seldom has anybody said anything new."""
+    by_number: dict[int, list[str]] = {}
+    for number, value in told:
+        if number is not None:
+            by_number.setdefault(number, []).append(value)
+    found = {number: _majority(tuple(values)) for number, values in by_number.items()}
+    return {number: usual for number, usual in found.items() if usual is not None}
+
+
+@lru_cache(maxsize=64)
+def _majority(values: tuple[str, ...]) -> str | None:
     """The value that more than half hold, of at least three."""
     if len(values) < 3:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 PROPERTIES = (
     "LoadState",
@@ -103,8 +104,14 @@ def checked_unit(unit: str) -> str:
 
 def unit_state(text: str) -> UnitState:
     """Read the output of `unit_command`. A property that is missing or odd is None. Raises UnreadableUnit where none can be read."""
+    return _unit_state(text[:MAX_CHARS])
+
+
+@lru_cache(maxsize=256)
+def _unit_state(text: str) -> UnitState:
+    """Kept, because a unit says the same for days, to every source that asks."""
     found: dict[str, str] = {}
-    for line in text[:MAX_CHARS].split("\n"):
+    for line in text.split("\n"):
         match = _LINE.fullmatch(line.rstrip("\r"))
         if match and match[1] in PROPERTIES:
             found.setdefault(match[1], match[2])

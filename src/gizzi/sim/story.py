@@ -19,7 +19,7 @@ SHORTENED: dict[str, Any] = {
     "collect": {"every": "1s", "timeout": "1s", "host_every": "3s"},
     "rules": {"peers_low": {"hold": "4s"}, "chain_finality_stalled": {"hold": "2s", "for_s": 18}},
 }
-SHORTENED_TEXT = "Shortened for the demo: blocks every 3 s; polls every 1 s, not 5; few peers for 4 s, not 15; no finality for 18 s, not 40."
+SHORTENED_TEXT = "Shortened here: blocks 3 s apart; polls every 1 s, not 5; few peers for 4 s, not 15; no finality: 18 s, not 40."
 BLOCK_TIME_S = 3.0
 
 

@@ -20,12 +20,20 @@ _SYNCHRONISED = "node_timex_sync_status"
 _PLAIN = (
     ("node_memory_MemAvailable_bytes", "memory_available_bytes"),
     ("node_memory_MemTotal_bytes", "memory_size_bytes"),
-    ("node_filefd_allocated", "fds_open"),
+    ("node_filefd_allocated", "host_fds_open"),
 )
 
 FILE_SYSTEM_NAMES = frozenset((_FREE, _SIZE))
 PLAIN_NAMES = frozenset([name for name, _ in _PLAIN] + [_OFFSET, _SYNCHRONISED])
-GIVES = ("disk_free_bytes", "disk_size_bytes", "memory_available_bytes", "memory_size_bytes", "fds_open", "clock_offset_s", "cpu_ratio")
+GIVES = (
+    "disk_free_bytes",
+    "disk_size_bytes",
+    "memory_available_bytes",
+    "memory_size_bytes",
+    "host_fds_open",
+    "clock_offset_s",
+    "cpu_ratio",
+)
 
 _OFTEN_LEFT_OUT = ("/mnt", "/media", "/run", "/var/lib/docker", "/var/lib/containers/storage")
 """node_exporter's defaults (Debian's for the first two) leave out file systems mounted here; then the root's is not the database's."""

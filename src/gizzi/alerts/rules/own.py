@@ -21,15 +21,16 @@ class Own(Protocol):
     lateness_s: float
 
 
-def dead_rules(gizzi: Own) -> list[Any]:
+def dead_rules(gizzi: Own, *, optional: bool = False) -> list[Any]:
     """Rules of which no observation was ever seen anywhere, though a source in use that can give one of them has answered.
 
-    Where no source in use gives any, as without SSH, the rule is off rather than dead; so is one whose observations are optional.
+    Where no source in use gives any, as without SSH, the rule is off rather than dead; so is, unless asked for, one whose observations
+    are optional.
     """
     answered = {source for name in gizzi.seen for source in gizzi.gives.get(name, ()) if not name.endswith("_up")} & gizzi.reporting
     dead = []
     for item in gizzi.rules:
-        if item.optional or item.scope not in ("validator", "chain") or any(name in gizzi.seen for name in item.needs):
+        if (item.optional and not optional) or item.scope not in ("validator", "chain") or any(name in gizzi.seen for name in item.needs):
             continue
         if any(source in answered for name in item.needs for source in gizzi.gives.get(name, ())):
             dead.append(item)

@@ -28,12 +28,13 @@ def equivocation(fleet: ChainView) -> Answer:
         return None if known else UNKNOWN
     named = fleet.equivocators
     ours = sorted(v.number for v in fleet.validators if v.config.authority_id in named)
+    quoted = tuple(f"{v.number}/{name}" for v in reporters[:3] for name in ("equivocations", "equivocation_ids"))
     where = f"reported in the last hour by {_whom(sorted(v.number for v in reporters))}"
     if ours:
-        return Finding(f"{_whom(ours)} voted twice in one round, {where}", validators=tuple(ours))
+        return Finding(f"{_whom(ours)} voted twice in one round, {where}", validators=tuple(ours), evidence=quoted)
     if named:
         return Finding(f"an authority that is not one of ours ({min(named)[:70]}) voted twice in one round, {where}")
-    return Finding(f"an authority voted twice in one round, {where}; the log does not say which")
+    return Finding(f"an authority voted twice in one round, {where}; the log does not say which", evidence=quoted)
 
 
 @rule(

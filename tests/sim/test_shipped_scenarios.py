@@ -1,0 +1,37 @@
+"""The scenarios that come with Gizzi: each is right, and together they show every fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gizzi import registry
+from gizzi.config import Settings
+from gizzi.sim.faults import KINDS
+from gizzi.sim.runner import run_scenario
+from gizzi.sim.scenario import load_scenario
+
+FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "scenarios").glob("*/scenario.toml"))
+PLAYED = ("node-down", "short-troubles", "rolling-restart", "slot-gap", "twin-while-down", "parent-chain-finality", "two-apart", "all-down")
+
+
+def test_every_fault_kind_has_a_scenario() -> None:
+    assert len(FOLDERS) >= 34
+    shown = {fault.kind for folder in FOLDERS for fault in load_scenario(folder).faults}
+    assert shown == set(KINDS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_scenario_expects_something_of_rules_that_there_are(folder: Path) -> None:
+    scenario = load_scenario(folder)
+    rules = {rule.name for rule in registry.load(Settings()).rules}
+    assert scenario.expect.max_incidents is not None
+    assert {incident.rule for incident in scenario.expect.incidents} <= rules
+    assert all(fault.at_s < scenario.duration_s for fault in scenario.faults)
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_a_scenario_passes(name: str) -> None:
+    """A few of them; `gizzi scenario run scenarios/*` plays all."""
+    assert run_scenario(FOLDERS[0].parent / name)["failures"] == []
