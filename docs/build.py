@@ -15,6 +15,7 @@ sys.path.insert(0, str(DOCS))
 from generate.commands import commands_page  # noqa: E402
 from generate.configuration import configuration_page  # noqa: E402
 from generate.decisions import decisions_page  # noqa: E402
+from generate.markdown import Undocumented  # noqa: E402
 from generate.observations import observations_page  # noqa: E402
 from generate.pictures import pictures  # noqa: E402
 from generate.python_api import python_page  # noqa: E402
@@ -66,4 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Undocumented as error:
+        sys.exit(str(error))

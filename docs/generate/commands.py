@@ -45,15 +45,15 @@ def arguments_of(command: Any) -> list[Any]:
 
 def commands_page() -> str:
     found = [(path, command) for path, command in walk() if not getattr(command, "commands", {})]
-    summary = table(["command", ""], [(f"[`{path}`](#{path.replace(' ', '-')})", command.help or "") for path, command in found])
-    whole = table(["option of `gizzi` itself", ""], [(code(_written(o)), o.help or "") for o in options_of(program())])
+    summary = table(["command", "does"], [(f"[`{path}`](#{path.replace(' ', '-')})", command.help or "") for path, command in found])
+    whole = table(["option of `gizzi` itself", "means"], [(code(_written(o)), o.help or "") for o in options_of(program())])
     return page("Commands", INTRO, summary, whole, *(_one(path, command) for path, command in found))
 
 
 def _one(path: str, command: Any) -> str:
     rows = [(code(a.metavar or a.name), sentence(a.help or "")) for a in arguments_of(command)]
     rows += [(code(_written(o)), _meaning(o)) for o in options_of(command)]
-    return "\n\n".join(part for part in (f"## {path}", sentence(command.help or ""), f"```\n{_usage(path, command)}\n```", table(["", ""], rows)) if part)
+    return "\n\n".join(part for part in (f"## {path}", sentence(command.help or ""), f"```\n{_usage(path, command)}\n```", table(["word", "means"], rows)) if part)
 
 
 def _usage(path: str, command: Any) -> str:

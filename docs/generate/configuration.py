@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -60,45 +61,57 @@ hold = "30s"
 ```
 """
 LATER = {
-    "tiers": None,
-    "budget": None,
-    "notify": None,
+    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "routing", "notify")),
     "policy": {"mode", "cooldown", "verify_after", "approval_ttl"},
     "validators": {"role"},
     "api.tokens": {"role"},
 }
-"""Sections, or keys of a section, that nothing uses yet."""
-ARRAYS = {"chains", "validators"}
+"""Sections (None: the whole of it), or keys of a section, that nothing uses yet."""
 
 
-def sections() -> Iterator[tuple[str, type[BaseModel]]]:
-    """("collect", its model) of every section, in the file's order; ("api.tokens", …) for a table inside one."""
-    for name, field in Settings.model_fields.items():
-        for model in _models_in(field.annotation):
-            yield name, model
-            for inner, inside in model.model_fields.items():
-                yield from ((f"{name}.{inner}", below) for below in _models_in(inside.annotation))
+@dataclass(frozen=True)
+class Section:
+    """One table of the file. name: "collect", or "api.tokens" for a table inside one. title: as its head is written in the file."""
+
+    name: str
+    title: str
+    model: type[BaseModel]
+
+    def keys(self) -> list[tuple[str, Any]]:
+        """(key as the file has it, field), without the tables inside, which are sections of their own."""
+        return [(field.alias or name, field) for name, field in self.model.model_fields.items() if _model_in(field.annotation) is None]
 
 
-def keys(model: type[BaseModel]) -> list[tuple[str, Any]]:
-    """(key as the file has it, field), without the tables inside, which are sections of their own."""
-    return [(field.alias or name, field) for name, field in model.model_fields.items() if not _models_in(field.annotation)]
+def sections() -> Iterator[Section]:
+    """Every table, in the file's order."""
+    yield from _inside(Settings, "", "")
+
+
+def _inside(model: type[BaseModel], name: str, title: str) -> Iterator[Section]:
+    for key, field in model.model_fields.items():
+        inner = _model_in(field.annotation)
+        if inner is None:
+            continue
+        full, head = f"{name}{key}", f"{title}{field.alias or key}"
+        container = get_origin(field.annotation)
+        shown = f"[[{head}]]" if container is tuple else f"[{head}.NAME]" if container is dict else f"[{head}]"
+        yield Section(full, shown, inner)
+        yield from _inside(inner, f"{full}.", f"{shown.strip('[]')}.")
 
 
 def configuration_page() -> str:
     rules = sentence(Settings.model_fields["rules"].description or "")
     about_rules = f"## [rules.NAME]\n\n{rules} [Rules](rules.md) lists every rule with its thresholds."
-    return page("Configuration", INTRO, EXAMPLE, *(_section(name, model) for name, model in sections()), about_rules)
+    return page("Configuration", INTRO, EXAMPLE, *map(_section, sections()), about_rules)
 
 
-def _section(name: str, model: type[BaseModel]) -> str:
-    later = LATER.get(name, set())
-    title = f"[[{name}]]" if name in ARRAYS or "." in name else f"[{name}]"
+def _section(section: Section) -> str:
+    later = LATER.get(section.name, set())
     rows = [
         (code(key), _kind(field.annotation, field.metadata) + _bounds(field), _default(field), _means(field, later is None or key in later))
-        for key, field in keys(model)
+        for key, field in section.keys()
     ]
-    return f"## {title}\n\n" + table(["key", "type", "default", "means"], rows)
+    return f"## {section.title}\n\n" + table(["key", "type", "default", "means"], rows)
 
 
 def _means(field: Any, later: bool) -> str:
@@ -111,26 +124,28 @@ def _bounds(field: Any) -> str:
     return f", {', '.join(found)}" if found else ""
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of a table, of each of several tables, or of each named table; None where the key holds plain values."""
     kinds = [annotation, *get_args(annotation)]
-    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _kind(annotation: Any, metadata: Any = ()) -> str:
     if any(item in get_args(Duration) for item in metadata):
         return "duration"
-    origin = get_origin(annotation)
+    origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _kind(get_args(annotation)[0], get_args(annotation)[1:])
+        return _kind(inner[0], inner[1:])
     if origin is Literal:
-        return " or ".join(code(f'"{value}"') for value in get_args(annotation))
+        return " or ".join(code(f'"{value}"') for value in inner)
     if origin in (Union, types.UnionType):
-        return " or ".join(_kind(kind) for kind in get_args(annotation) if kind is not type(None))
+        return " or ".join(_kind(kind) for kind in inner if kind is not type(None))
     if origin is tuple:
-        return "list of texts"
+        each = _kind(inner[0])
+        return f"list of {each}" + ("" if each.startswith("`") else "s")
     if origin is dict:
         return "table of texts"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}[annotation]
+    return {str: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}.get(annotation, annotation.__name__)
 
 
 def _default(field: Any) -> str:
@@ -139,6 +154,8 @@ def _default(field: Any) -> str:
     value = field.default if field.default is not PydanticUndefined else field.default_factory()
     if value in (None, "", {}) or value == ():
         return "none"
+    if isinstance(value, tuple):
+        return code("[" + ", ".join(f'"{item}"' for item in value) + "]")
     if any(item in get_args(Duration) for item in field.metadata):
         return code(f'"{written(value)}"')
     if isinstance(value, bool):

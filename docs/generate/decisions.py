@@ -5,7 +5,7 @@ from __future__ import annotations
 from gizzi.engine.reflex import CONDITIONS
 from gizzi.engine.reflex import table as reflex_rows
 
-from .markdown import code, links, page, table
+from .markdown import code, links, meaning_of, page, table
 
 INTRO = """
 What Gizzi decides without any model. Each open incident is decided one poll round after it opened, and again when it grows or its cause
@@ -18,7 +18,7 @@ FACTS_INTRO = """
 Six facts stand behind a restart. Each is yes, no or unknown, and unknown never counts as safe. `GET /api/validator/{number}` shows them.
 """
 FACTS = {
-    "up": "something of the node answers; may be yes, no or unknown",
+    "up": "something of the node answers; yes and no are both fine, unknown is not",
     "db_lost": "it stands below a block it had itself finalized, or its log tells of a new database",
     "twin_running": "another machine signs with its keys",
     "unclean_stop": "its process died with the database open: killed, crashed, out of memory, power cut",
@@ -29,7 +29,9 @@ WHEN = {
     "chain_wide": "the cause is an alert of a whole chain",
     "over_budget": "more of the chain's authorities are missing than floor((n - 1) / 3) less `[policy] reserve`",
     "one_validator": "the incident concerns one validator",
-    "facts_clean": "of its validators every fact is known and speaks for a restart (`up` may be anything)",
+    "facts_clean": "every one of the six facts about its validators is known, and none speaks against a restart",
+    "within_budget": "with its validators away too, no more authorities would be missing than floor((n - 1) / 3) less `[policy] reserve`",
+    "no_room": "with its validators away too, more would be missing than that",
     "slot_gap": "no validator sees a new block, for less than two minutes, and all are reachable, connected and not syncing",
     "session_change": "the authority set of its chain has just changed",
     "planned_restarts": "at least two other validators of the chain came back from a clean restart within 15 minutes",
@@ -47,12 +49,12 @@ def decisions_page() -> str:
         rules = links(row.get("rules", ()), "rules.md") or "any"
         then = f"**{row['action']}**" + (f" (for {row['to']})" if row.get("to") else "")
         rows.append((place, rules, " and ".join(f"[{name}](#conditions)" for name in row.get("when", ())) or "always", then, row["because"]))
-    conditions = table(["condition", "holds where"], [(code(name), WHEN[name]) for name in CONDITIONS])
+    conditions = table(["condition", "holds where"], [(code(name), meaning_of(name, WHEN, "docs/generate/decisions.py, WHEN")) for name in CONDITIONS])
     facts = table(["fact", "means"], [(code(name), text) for name, text in FACTS.items()])
     return page(
         "Decisions",
         INTRO,
-        table(["", "the incident's rule", "when", "decision", "because"], rows),
+        table(["row", "the incident's rule", "when", "decision", "because"], rows),
         "## Conditions\n\n" + conditions,
         "## Facts\n\n" + FACTS_INTRO.strip() + "\n\n" + facts,
     )

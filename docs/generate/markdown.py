@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 NOTE = "<!-- Made by `make docs` from the code. Edit the code, not this page. -->\n"
+
+
+class Undocumented(Exception):
+    """Something is in the code, and nothing says what it means."""
+
+
+def meaning_of(name: str, texts: Mapping[str, str], where: str) -> str:
+    """Its text in a table of hand-written ones. Raises Undocumented, which says where to add it."""
+    if name not in texts:
+        raise Undocumented(f"nothing says what {name} means; add it to {where}")
+    return texts[name]
 
 
 def page(title: str, *parts: str) -> str:

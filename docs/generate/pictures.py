@@ -26,7 +26,7 @@ VALIDATORS = 21
 CHAIN = "flare"
 STATUS_FAULTS: Sequence[dict[str, Any]] = (
     {"kind": "peers_drop", "at_s": 200, "validators": [6], "peers": 1},
-    {"kind": "tx_queue", "at_s": 120, "validators": [12], "size": 14_200},
+    {"kind": "syncing", "at_s": 160, "validators": [12]},
     {"kind": "metrics_down", "at_s": 240, "validators": [17]},
 )
 STATUS_AT_S = 300.0

@@ -11,7 +11,7 @@ import gizzi
 from gizzi.errors import FailureKind
 from gizzi.fleet.view import ChainView, ValidatorView
 
-from .markdown import code, page, sentence, table
+from .markdown import code, meaning_of, page, sentence, table
 
 INTRO = """
 Extensions import from `gizzi`, from `gizzi.readers`, and from their own libraries. A plugin is a `.py` file in the plugins folder
@@ -87,7 +87,7 @@ def _one(name: str) -> str:
         parts.append(WORDS.get(name) or _doc(thing))
         if thing is gizzi.SourceError:
             parts.append("`SourceError(kind, text)`, where kind is:")
-            parts.append(table(["kind", "means"], [(code(kind), KINDS[kind]) for kind in get_args(FailureKind)]))
+            parts.append(table(["kind", "means"], [(code(kind), meaning_of(kind, KINDS, "docs/generate/python_api.py, KINDS")) for kind in get_args(FailureKind)]))
         if dataclasses.is_dataclass(thing):
             parts.append("Fields: " + ", ".join(code(field.name) for field in dataclasses.fields(thing)) + ".")
         if getattr(thing, "_is_protocol", False):
@@ -116,7 +116,7 @@ class _Named:
 
 
 def _members(thing: type, called: str) -> str:
-    return table(["", ""], _described(thing, called))
+    return table(["call", "gives"], _described(thing, called))
 
 
 def _described(thing: type, called: str) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,7 @@ from gizzi.sim.runner import settings_for
 from gizzi.store import open_store
 
 from .decisions import FACTS
-from .markdown import code, page, sentence, slug, table
+from .markdown import code, meaning_of, page, sentence, slug, table
 
 INTRO = """
 `gizzi watch` answers on `[api] listen`, 127.0.0.1:8080 unless the configuration says otherwise, and `gizzi demo` while it runs. The OpenAPI
@@ -153,7 +153,7 @@ def routes() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def rest_page() -> str:
-    summary = table(["route", ""], [(f"[`{method} {path}`](#{slug(f'{method} {path}')})", _about(op)) for method, path, op in routes()])
+    summary = table(["route", "answers"], [(f"[`{method} {path}`](#{slug(f'{method} {path}')})", _about(op)) for method, path, op in routes()])
     return page("REST API", INTRO, summary, *(_route(*found) for found in routes()))
 
 
@@ -162,7 +162,7 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     body = operation["responses"]["200"].get("content", {})
     shape = next(iter(body.values()), {}).get("schema", {})
     answer = f"Answers {_type(shape).replace('list', 'a list')}." if shape else f"Answers Prometheus text:\n\n{own_metrics()}"
-    return "\n\n".join(part for part in (f"## {method} {path}", _about(operation), table(["parameter", "in", "type", ""], rows), answer) if part)
+    return "\n\n".join(part for part in (f"## {method} {path}", _about(operation), table(["parameter", "in", "type", "means"], rows), answer) if part)
 
 
 def _about(operation: dict[str, Any]) -> str:
@@ -179,7 +179,7 @@ def _parameter(parameter: dict[str, Any]) -> str:
 
 def objects_page() -> str:
     schemas = document()["components"]["schemas"]
-    return page("JSON objects", OBJECTS_INTRO, *(_object(name, schemas[name]) for name in TITLES))
+    return page("JSON objects", OBJECTS_INTRO, *(_object(name, schemas[name]) for name in [*TITLES, *(name for name in object_names() if name not in TITLES)]))
 
 
 def object_names() -> Iterable[str]:
@@ -190,17 +190,19 @@ def object_names() -> Iterable[str]:
 def _object(name: str, schema: dict[str, Any]) -> str:
     base = EXTENDS.get(name)
     known = document()["components"]["schemas"][base]["properties"] if base else {}
-    told = f"{TITLES[name]} It has everything of [{base}](#{base.lower()}), and:" if base else TITLES[name]
+    about_it = meaning_of(name, TITLES, "docs/generate/rest.py, TITLES")
+    told = f"{about_it} It has everything of [{base}](#{base.lower()}), and:" if base else about_it
     fields = {field: about for field, about in schema["properties"].items() if field not in known}
     rows = [(code(field), _type(about, ""), meaning(name, field, about)) for field, about in fields.items()]
     return f"## {name}\n\n{told}\n\n" + table(["field", "type", "means"], rows)
 
 
 def meaning(name: str, field: str, about: dict[str, Any]) -> str:
-    """What a field means. Raises KeyError where nobody says."""
+    """What a field means. Raises Undocumented where nobody says."""
     own = MEANINGS.get(f"{name}.{field}") or about.get("description")
     facts = FACTS.get(field) if name == "Facts" else None
-    return sentence(own or facts or MEANINGS.get(field) or OBSERVATIONS[field])
+    said = own or facts or MEANINGS.get(field) or OBSERVATIONS.get(field)
+    return sentence(said or meaning_of(f"{name}.{field}", {}, "docs/generate/rest.py, MEANINGS, or describe the field in api/models.py"))
 
 
 def _type(schema: dict[str, Any], file: str = "objects.md") -> str:

@@ -12,7 +12,7 @@ from gizzi.sim import scenario
 from gizzi.sim.__main__ import _parser
 from gizzi.sim.faults import KINDS, Kind, Parameter
 
-from .markdown import code, number, page, table
+from .markdown import code, meaning_of, number, page, table
 
 INTRO = """
 A scenario is a folder with a `scenario.toml`: a simulated fleet, what happens to it and when, and what must come of it.
@@ -148,17 +148,15 @@ def simulator_options() -> Iterator[tuple[str, str]]:
 
 
 def keys_of(title: str) -> Iterator[str]:
-    """The keys of one table of the file. Raises KeyError where one has no meaning."""
-    for name in TABLES[title].model_fields:
-        MEANINGS[title][name]
-        yield name
+    """The keys of one table of the file."""
+    yield from TABLES[title].model_fields
 
 
 def _keys(title: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str, str]]:
     for name in keys_of(title):
         field = model.model_fields[name]
         default = "required" if field.is_required() else _default(field.default)
-        yield code(name), _type(field.annotation), default, MEANINGS[title][name]
+        yield code(name), _type(field.annotation), default, meaning_of(name, MEANINGS[title], f"docs/generate/scenarios.py, MEANINGS[{title!r}]")
 
 
 def _default(value: Any) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gizzi.errors import CommandFailed, GizziError, SourceError
     from gizzi.fleet.observation import Value
     from gizzi.reach import Http, Node, Samples, Ssh
-    from gizzi.registry import rule, source
+    from gizzi.registry import Opinion, rule, source, strategy
 
 __all__ = [
     "UNKNOWN",
@@ -31,6 +31,7 @@ __all__ = [
     "GizziError",
     "Http",
     "Node",
+    "Opinion",
     "Samples",
     "Settings",
     "SourceError",
@@ -40,6 +41,7 @@ __all__ = [
     "duration_text",
     "rule",
     "source",
+    "strategy",
 ]
 
 _HOMES = {
@@ -49,7 +51,7 @@ _HOMES = {
     "gizzi.errors": ("CommandFailed", "GizziError", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
-    "gizzi.registry": ("rule", "source"),
+    "gizzi.registry": ("Opinion", "rule", "source", "strategy"),
 }
 
 

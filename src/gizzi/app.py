@@ -16,7 +16,7 @@ from gizzi.config import Settings, Validator
 from gizzi.engine.desk import Desk
 from gizzi.engine.discover import discover
 from gizzi.engine.watch import Watch
-from gizzi.errors import ConfigError, GizziError
+from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
@@ -64,7 +64,13 @@ class App:
     async def _renew(self, holder: str) -> None:
         while True:
             await self.clock.sleep(RENEW_LEASE_S)
-            await self.store.take_lease(holder, self.clock.now(), _process_is_gone)
+            try:
+                await self.store.take_lease(holder, self.clock.now(), _process_is_gone)
+                self.watch.store_works()
+            except StoreTaken:
+                raise
+            except StoreError as error:  # it is renewed once the store can be written again, if nobody has taken it by then
+                self.watch.store_failed(error)
 
 
 def _process_is_gone(holder: str) -> bool:

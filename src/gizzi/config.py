@@ -19,16 +19,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 
 from gizzi.clock import seconds
 from gizzi.errors import ConfigError
+from gizzi.readers.rows import HttpUrl, ModelRow, ProviderRow
 from gizzi.readers.ss58 import public_key
 
 Duration = Annotated[float, BeforeValidator(seconds)]
+Usd = Annotated[Decimal, Field(ge=0)]
 FILE_NAME = "gizzi.toml"
-
-
-def _http_url(value: Any) -> Any:
-    if isinstance(value, str) and not value.startswith(("http://", "https://")):
-        raise ValueError(f"{value!r} is not an http:// or https:// address")
-    return value
+_NAMED = {"providers", "models"}
+"""Sections whose tables people name themselves."""
 
 
 def _authority_id(value: Any) -> Any:
@@ -38,9 +36,6 @@ def _authority_id(value: Any) -> Any:
             raise ValueError(f"{value!r} is not a public key; write 0x and 64 hexadecimal digits, or its SS58 address")
         return key
     return value
-
-
-HttpUrl = Annotated[str, BeforeValidator(_http_url)]
 
 
 class _Section(BaseModel):
@@ -116,6 +111,26 @@ class Tiers(_Section):
 class Budget(_Section):
     day_usd: Decimal = Field(Decimal(5), ge=0, description="US$ a day for models.")
     month_usd: Decimal = Field(Decimal(45), ge=0, description="US$ a month for models.")
+    critical_share: Decimal = Field(Decimal("0.2"), ge=0, le=1, description="The part of either that only critical work may spend.")
+    tiers: dict[Literal["local", "standard", "frontier"], Usd] = Field(
+        default_factory=dict, description="US$ a day for one tier: [budget.tiers] frontier = 3."
+    )
+    roles: dict[str, Usd] = Field(default_factory=dict, description="US$ a day for one role: [budget.roles] security = 1.")
+
+
+class Cache(_Section):
+    ttl_s: Duration = Field(3600.0, alias="ttl", description="How long an answer may be given again; 0s turns the cache off.")
+    entries: int = Field(10_000, ge=1, le=1_000_000, description="How many answers are kept.")
+    near: bool = Field(True, description="Also answer a question in other filler words from the cache.")
+
+
+class Privacy(_Section):
+    redact_private_addresses: bool = Field(False, description="Also hide private IP addresses from cloud models; the answer has them again.")
+
+
+class Routing(_Section):
+    strategies: tuple[str, ...] = Field(("rules",), description="Who has a say in which model answers; the first with an opinion wins.")
+    unknown_prices: bool = Field(False, description="Also choose models whose price nobody knows; else only --model does.")
 
 
 class Policy(_Section):
@@ -160,6 +175,11 @@ class Settings(_Section):
     ssh: Ssh = Ssh()
     tiers: Tiers = Tiers()
     budget: Budget = Budget()
+    providers: dict[str, ProviderRow] = Field(default_factory=dict, description="Where models are reached: [providers.acme] api, url.")
+    models: dict[str, ModelRow] = Field(default_factory=dict, description='Models: [models."acme/fast-1"] tier, price.')
+    cache: Cache = Cache()
+    privacy: Privacy = Privacy()
+    routing: Routing = Routing()
     policy: Policy = Policy()
     notify: Notify = Notify()
     api: Api = Api()
@@ -193,13 +213,21 @@ class Settings(_Section):
         """The chain of that id; one with defaults where the file does not list it."""
         return next((c for c in self.chains if c.id == chain_id), None) or Chain(id=chain_id)
 
-    def secret(self, name: str) -> SecretStr | None:
-        """A secret by name: the environment first, then the systemd credential of that name. None where neither has it."""
+    def secret(self, name: str, file: str | None = None) -> SecretStr | None:
+        """A secret by name: the environment first, then the systemd credential of that name, then the file. None where none has it."""
         value = os.environ.get(name)
         folder = os.environ.get("CREDENTIALS_DIRECTORY")
-        if not value and folder and (Path(folder) / name).is_file():
-            value = (Path(folder) / name).read_text().strip()
+        for path in ([Path(folder) / name] if folder else []) + ([Path(file).expanduser()] if file else []):
+            if not value and path.is_file():
+                value = _read_secret(path)
         return SecretStr(value) if value else None
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the secret in {path} cannot be read: {error}") from None
 
 
 def _reject_cycle(chain: Chain, by_id: Mapping[str, Chain]) -> None:
@@ -285,12 +313,15 @@ def _key_text(place: tuple[int | str, ...]) -> str:
     words = [str(part) for part in place]
     if len(place) > 1 and isinstance(place[1], int):
         return f"[[{words[0]}]] #{place[1] + 1} {'.'.join(words[2:])}".strip()
+    if len(place) > 1 and words[0] in _NAMED:
+        name = words[1] if words[1].replace("-", "").replace("_", "").isalnum() else f'"{words[1]}"'
+        return f"[{words[0]}.{name}] {'.'.join(words[2:])}".strip()
     return f"[{words[0]}] {'.'.join(words[1:])}" if len(place) > 1 else words[0]
 
 
 def _known_keys(model: type[BaseModel], place: tuple[int | str, ...]) -> list[str]:
-    for part in place:
-        if isinstance(part, int):
+    for at, part in enumerate(place):
+        if isinstance(part, int) or (at == 1 and place[0] in _NAMED):
             continue
         field = model.model_fields.get(part)
         kinds = [field.annotation, *get_args(field.annotation)] if field else []

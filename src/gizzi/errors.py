@@ -5,6 +5,7 @@ GizziError                 a plain line for a person; exit code 1
 ├── UsageError             a command was called with words it cannot take; exit code 2
 ├── NotFound               no such validator, incident, rule …
 ├── StoreError             the database is locked, full, read-only or from a newer version
+│   └── StoreTaken         another Gizzi watches with it
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
     └── CommandFailed      a command on its host ended with another exit status than 0
 """
@@ -41,6 +42,10 @@ class NotFound(GizziError):
 
 
 class StoreError(GizziError):
+    pass
+
+
+class StoreTaken(StoreError):
     pass
 
 

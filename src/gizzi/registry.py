@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,13 +21,15 @@ from typing import Any, Generic, Literal, TypeVar
 
 from gizzi.clock import seconds
 from gizzi.config import Settings, Validator, nearest
-from gizzi.errors import ConfigError, GizziError, NotFound
+from gizzi.errors import ConfigError, NotFound
 
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 RuleScope = Literal["validator", "chain", "gizzi", "off"]
 _MARK = "__gizzi__"
 _BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources")
+_BUILT_IN_MODULES = ("gizzi.models.rules",)
+_STRATEGY_GETS = ("task", "candidates", "spend")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -76,7 +78,38 @@ class Source:
                 return seconds(self.every)
 
 
-Extension = Rule | Source
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a strategy thinks: these models, best first, or this tier ("local", "standard", "frontier"); and why, in a few words."""
+
+    models: Sequence[Any] = ()
+    tier: str | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Who has a say in which model answers. See `strategy`."""
+
+    name: str
+    choose: Callable[..., Any]
+    wants: tuple[str, ...]
+    summary: str
+    where: str
+
+    def ask(self, task: Any, candidates: Sequence[Any], spend: Any) -> tuple[Opinion | None, str | None]:
+        """Its opinion, and what went wrong where it could not give one. It gets a list of its own, and can hurt nobody by changing it."""
+        given = {"task": task, "candidates": list(candidates), "spend": spend}
+        try:
+            said = self.choose(**{name: given[name] for name in self.wants})
+            if said is None or isinstance(said, Opinion):
+                return said, None
+            return Opinion(tuple(said)), None
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
+
+
+Extension = Rule | Source | Strategy
 _Item = TypeVar("_Item", bound=Extension)
 
 
@@ -175,6 +208,26 @@ def source(
     return mark
 
 
+def strategy(name: str) -> Callable[[_Function], _Function]:
+    """Mark a plain function as a routing strategy; `[routing] strategies` says which are asked, and in what order.
+
+    Its parameters are filled by name: task (what is asked), candidates (the models that no hard rule forbids, the cheapest tier first),
+    spend (what was spent and what is left). It returns those of the candidates it wants, best first, an `Opinion`, or None where it has
+    no opinion; then the next strategy is asked.
+    """
+
+    def mark(function: _Function) -> _Function:
+        wants = tuple(inspect.signature(function).parameters)
+        odd = next((want for want in wants if want not in _STRATEGY_GETS), None)
+        if odd is not None or inspect.iscoroutinefunction(function):
+            said = f"asks for {odd!r}; it gets {', '.join(_STRATEGY_GETS)}" if odd else "is async; it must be a plain function"
+            raise ConfigError(f"the strategy {name!r} in {_where(function)} {said}")
+        setattr(function, _MARK, Strategy(name, function, wants, _summary(function), _where(function)))
+        return function
+
+    return mark
+
+
 def _summary(function: Callable[..., Any]) -> str:
     return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
 
@@ -227,6 +280,9 @@ class PluginFailure:
 class Registry:
     rules: Table[Rule] = field(default_factory=lambda: Table[Rule]("rule"))
     sources: Table[Source] = field(default_factory=lambda: Table[Source]("source"))
+    strategies: Table[Strategy] = field(default_factory=lambda: Table[Strategy]("strategy"))
+    model_rows: list[tuple[str, Any]] = field(default_factory=list)
+    """(where from, {"providers": …, "models": …}) of each installed package that brings models (entry points `gizzi.models`)."""
     failures: list[PluginFailure] = field(default_factory=list)
 
     def add_module(self, module: ModuleType) -> None:
@@ -237,6 +293,8 @@ class Registry:
                     self.rules.add(found)
                 case Source() as found:
                     self.sources.add(found)
+                case Strategy() as found:
+                    self.strategies.add(found)
 
     def configure(self, settings: Settings) -> None:
         """Apply `[rules.*]`. Raises ConfigError for an unknown rule or key."""
@@ -275,10 +333,14 @@ def load(settings: Settings) -> Registry:
     for package in _BUILT_IN_PACKAGES:
         for module in _modules_of(package):
             registry.add_module(module)
+    for name in _BUILT_IN_MODULES:
+        registry.add_module(importlib.import_module(name))
     for file in sorted(Path(settings.plugins.folder).glob("*.py")):
         _try(registry, str(file), lambda file=file: _import_file(file))  # type: ignore[misc]
     for entry in entry_points(group="gizzi"):
         _try(registry, f"entry point {entry.name} = {entry.value}", entry.load)
+    for entry in entry_points(group="gizzi.models"):
+        _try_rows(registry, f"entry point {entry.name} = {entry.value}", entry.load)
     registry.configure(settings)
     return registry
 
@@ -314,4 +376,12 @@ def _try(registry: Registry, where: str, get: Callable[[], object]) -> None:
     registry.add_module(module)
 
 
-__all__ = ["Extension", "GizziError", "Registry", "Rule", "Severity", "Source", "Table", "load", "rule", "source"]
+def _try_rows(registry: Registry, where: str, get: Callable[[], object]) -> None:
+    """Models that a package brings: a mapping, or a function that gives one."""
+    try:
+        found = get()
+        rows = found() if callable(found) else found
+    except Exception as error:
+        registry.failures.append(PluginFailure(where, f"{type(error).__name__}: {error}"))
+        return
+    registry.model_rows.append((where, rows))

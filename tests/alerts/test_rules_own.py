@@ -65,6 +65,7 @@ def about_us(**changes):
         "gives": {name: {"metrics"} for name in OBSERVATIONS},
         "watched_s": 601.0,
         "lateness_s": 0.0,
+        "broken": {},
     }
     return SimpleNamespace(**{**given, **changes})
 

@@ -10,7 +10,8 @@ from gizzi.alerts.finding import UNKNOWN, Answer, Finding
 from gizzi.clock import duration_text
 from gizzi.fleet.observation import text as observation_text
 from gizzi.fleet.view import ChainView, ValidatorView
-from gizzi.registry import Rule
+from gizzi.readers.text import one_line
+from gizzi.registry import SEVERITIES, Rule
 
 CLEAR_FOR_S = 4.0
 """A condition must be seen not to hold twice, this far apart, before its alert resolves."""
@@ -20,6 +21,9 @@ GAP_S = 60.0
 """A condition that was not seen for so long begins anew."""
 FLAP_WINDOW_S = 900.0
 LONGEST_CLEAR_S = 300.0
+BROKEN_S = 600.0
+"""For how long it is told that a rule has failed."""
+LONGEST_TEXT = 1000
 
 
 @dataclass
@@ -41,10 +45,14 @@ class AlertBook:
         self.alerts: dict[Key, Alert] = {}
         self._by_subject: dict[str, set[str]] = {}
         self._last_resolved: dict[Key, tuple[float, int]] = {}
+        self._broken: dict[str, tuple[float, str]] = {}
 
     def restore(self, alerts: Iterable[Alert], now: float) -> None:
-        """Take up the firing alerts of an earlier process. They resolve once their condition is seen not to hold."""
+        """Take up the alerts of an earlier process. Those that fire resolve once their condition is seen not to hold."""
         for alert in alerts:
+            if alert.state != "firing":
+                self._last_resolved[alert.key] = (alert.resolved_at or 0.0, alert.flaps)
+                continue
             alert.answered_at = now
             self.alerts[alert.key] = alert
             self._by_subject.setdefault(alert.subject, set()).add(alert.rule)
@@ -52,11 +60,23 @@ class AlertBook:
     def firing(self) -> list[Alert]:
         return [alert for alert in self.alerts.values() if alert.state == "firing"]
 
+    def broken(self, now: float) -> dict[str, str]:
+        """Rules that have failed lately, and how: faults of their own, mostly of plugins. Such a rule does not know."""
+        self._broken = {name: (at, text) for name, (at, text) in self._broken.items() if now - at <= BROKEN_S}
+        return {name: text for name, (_, text) in self._broken.items()}
+
+    def _fails(self, rule: Rule, error: Exception, now: float) -> None:
+        self._broken[rule.name] = (now, one_line(f"{type(error).__name__}: {error}"))
+
     def look_at_validator(self, v: ValidatorView, fleet: ChainView, turn: Turn) -> None:
         subject = validator_subject(v.number)
         active = self._by_subject.get(subject)
         for rule, check in self._calls["validator"]:
-            answer = check(v, fleet)
+            try:
+                answer = check(v, fleet)
+            except Exception as error:
+                self._fails(rule, error, v.now)
+                continue
             if answer is UNKNOWN or (answer is None and (active is None or rule.name not in active)):
                 continue
             seen_at = max((v.seen_at(name) or 0.0 for name in rule.needs), default=0.0) or v.now
@@ -66,13 +86,21 @@ class AlertBook:
     def look_at_chain(self, fleet: ChainView, turn: Turn) -> None:
         subject = chain_subject(fleet.chain.id)
         for rule, check in self._calls["chain"]:
-            answer = check(fleet)
+            try:
+                answer = check(fleet)
+            except Exception as error:
+                self._fails(rule, error, fleet.now)
+                continue
             if answer is not None or (subject, rule.name) in self.alerts:
                 self._move(subject, rule, answer, fleet.now, fleet.now, turn, chain=fleet.chain.id, fleet=fleet)
 
     def look_at_gizzi(self, gizzi: object, now: float, turn: Turn) -> None:
         for rule, check in self._calls["gizzi"]:
-            answer = check(gizzi)
+            try:
+                answer = check(gizzi)
+            except Exception as error:
+                self._fails(rule, error, now)
+                continue
             if answer is not None or (GIZZI, rule.name) in self.alerts:
                 self._move(GIZZI, rule, answer, now, now, turn, chain=None)
 
@@ -111,7 +139,7 @@ class AlertBook:
             if alert is not None:
                 self._clear(alert, now, turn)
             return
-        finding = answer if isinstance(answer, Finding) else Finding(str(answer))
+        finding = _sound(answer, rule)
         if alert is None:
             alert = Alert(subject, rule.name, chain, rule.severity, "", (), (), since=seen_at)
             alert.flaps = self._flaps(alert.key, now)
@@ -164,10 +192,18 @@ def _call(rule: Rule):  # type: ignore[no-untyped-def]
     return lambda *args: rule.check(*args, **limits)
 
 
+def _sound(answer: Finding | str, rule: Rule) -> Finding:
+    """What a rule said, whatever a plugin's said, in the form that everything after relies on."""
+    found = answer if isinstance(answer, Finding) else Finding(str(answer))
+    severity = found.severity if found.severity in SEVERITIES else rule.severity
+    validators = tuple(number for number in found.validators if isinstance(number, int))
+    return Finding(one_line(str(found.text), LONGEST_TEXT), validators, tuple(map(str, found.evidence)), severity)
+
+
 def _describe(alert: Alert, rule: Rule, finding: Finding, view: ValidatorView | None, fleet: ChainView | None, turn: Turn) -> None:
     """Bring the alert's words up to date; what a firing alert rests on is kept as it was when it fired, people are told where
     it gets worse: it never shrinks or softens while it fires."""
-    severity = finding.severity or rule.severity
+    severity = finding.severity
     validators = finding.validators or ((view.number,) if view is not None else ())
     if alert.state == "firing":
         validators = tuple(sorted({*alert.validators, *validators}))

@@ -57,10 +57,13 @@ class Correlator:
         self._waiting: dict[Key, Alert] = {}
 
     def restore(self, incidents: Sequence[Incident], muted: Sequence[Alert], next_id: int) -> None:
-        """Take up the open incidents and the muted alerts of an earlier process."""
+        """Take up the incidents, open or lately resolved, and the muted alerts of an earlier process."""
         self._next_id = next_id
         for incident in incidents:
-            self.open[incident.id] = incident
+            if incident.state == "resolved":
+                self._closed.append(incident)
+            else:
+                self.open[incident.id] = incident
         for alert in muted:
             self._waiting[alert.key] = alert
 
@@ -99,7 +102,8 @@ class Correlator:
         explaining = self._cause_of(alert)
         if explaining is not None:
             alert.muted = f"explained by {explaining.rule} on {explaining.subject}"
-            self._join(self.open[explaining.incident or 0], alert, now, changes)
+            home = self.open[explaining.incident or 0]
+            self._merge([home, *self._siblings(alert, only_wide=True)], alert, now, changes)
             return
         symptoms = self._explained_by(alert)
         if symptoms:
@@ -109,7 +113,7 @@ class Correlator:
         if siblings:
             self._merge(siblings, alert, now, changes)
             return
-        before = next((incident for incident in reversed(self._closed) if alert.key in incident.alerts), None)
+        before = next((incident for incident in reversed(self._closed) if self._continues(incident, alert)), None)
         if before is not None:
             self._reopen(before, alert, now, changes)
             return
@@ -140,7 +144,7 @@ class Correlator:
 
     def _merge(self, incidents: list[Incident], alert: Alert, now: float, changes: list[Change]) -> None:
         """Join the oldest, which takes in the others."""
-        oldest, *others = sorted(incidents, key=lambda incident: incident.id)
+        oldest, *others = sorted({incident.id: incident for incident in incidents}.values(), key=lambda incident: incident.id)
         for other in others:
             for moved in other.alerts.values():
                 _add(oldest, moved)
@@ -148,6 +152,8 @@ class Correlator:
             del self.open[other.id]
             changes.append(Change(other, now, "merged", f"one cause with inc-{oldest.id}"))
         self._join(oldest, alert, now, changes)
+        if others:
+            self._redecide(oldest, now)
         if alert.of_chain and self._explains(alert, oldest.cause()):
             oldest.chain = alert.chain
         for symptom in oldest.alerts.values():
@@ -185,17 +191,32 @@ class Correlator:
         return [
             incident
             for incident in self.open.values()
-            if alert.since - incident.opened_at <= CAUSE_LATE_S and self._explains(alert, incident.cause())
+            if self._explains(alert, incident.cause())
+            and (alert.since - incident.opened_at <= CAUSE_LATE_S or self._is_wide(incident.cause().rule, alert.chain))
         ]
 
-    def _siblings(self, alert: Alert) -> list[Incident]:
+    def _is_wide(self, rule: str, chain: str | None, newest: Alert | None = None) -> bool:
+        """Whether so much of the chain has an alert of this rule that it is one cause, whenever each began."""
+        incidents = [incident for incident in self.open.values() if incident.chain == chain]
+        affected = {a.subject for incident in incidents for a in incident.alerts.values() if a.rule == rule and a.state == "firing"}
+        affected |= {newest.subject} if newest is not None else set()
+        return chain is not None and len(affected) >= max(2, CHAIN_SHARE * self._sizes.get(chain, 0))
+
+    def _siblings(self, alert: Alert, *, only_wide: bool = False) -> list[Incident]:
         """Open incidents that the same rule opened on the same chain, where they count as one cause with this alert."""
         same = [incident for incident in self.open.values() if incident.rule == alert.rule and incident.chain == alert.chain]
-        mates = {incident.id: [a for a in incident.alerts.values() if a.rule == alert.rule] for incident in same}
-        affected = {alert.subject} | {a.subject for found in mates.values() for a in found if a.state == "firing"}
-        if alert.chain is not None and len(affected) >= max(2, CHAIN_SHARE * self._sizes.get(alert.chain, 0)):
+        if self._is_wide(alert.rule, alert.chain, alert):
             return same
+        if only_wide:
+            return []
+        mates = {incident.id: [a for a in incident.alerts.values() if a.rule == alert.rule] for incident in same}
         return [incident for incident in same if any(abs(alert.since - a.since) <= TOGETHER_S for a in mates[incident.id])]
+
+    def _continues(self, closed: Incident, alert: Alert) -> bool:
+        """Whether the alert belongs to an incident that has just closed: the same alert is back, or its rule goes round the chain."""
+        same_rule = closed.chain == alert.chain and closed.rule == alert.rule
+        mates = (a for a in closed.alerts.values() if a.rule == alert.rule)
+        return alert.key in closed.alerts or (same_rule and any(abs(alert.since - a.since) <= TOGETHER_S for a in mates))
 
     def _explains(self, cause: Alert, symptom: Alert) -> bool:
         """Whether the cause's rule lists the symptom's, and the one concerns the other: same validator, its chain, or a side chain."""

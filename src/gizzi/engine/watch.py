@@ -13,7 +13,7 @@ import structlog
 
 from gizzi.alerts.alert import GIZZI, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
-from gizzi.alerts.correlate import Change, Correlator
+from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
 from gizzi.alerts.incident import Incident
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
@@ -34,6 +34,10 @@ STEP_S = 0.5
 OWN_EVERY_S = 5.0
 CONTROL_EVERY_S = 2.0
 MARKS_EVERY_S = 300.0
+SAY_AGAIN_S = 60.0
+"""A store that goes on failing is told this often."""
+FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa_set_id"})
+"""Observations that decisions stand on; nothing is decided before each source of them has had its first turn."""
 STATE_NEWS = {"opened", "reopened", "resolved", "merged"}
 """Changes that set an incident's state; with any other, a person's acknowledgement in the store stands."""
 
@@ -50,6 +54,7 @@ class OwnView:
     gives: Mapping[str, AbstractSet[str]]
     watched_s: float
     lateness_s: float
+    broken: Mapping[str, str]
 
 
 @dataclass
@@ -79,12 +84,17 @@ class Watch:
         self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
         self.mutes: list[Silence | Maintenance] = []
         self.started_at = self.clock.now()
+        self._decides_from = self.started_at + self._first_round_s()
         self.evaluated_at: float | None = None
         self.evaluations = 0
         self.evaluating_s = 0.0
         self._mutes_version = -1
         self._next = {"own": 0.0, "control": 0.0, "marks": self.started_at + MARKS_EVERY_S}
         self._unsaved: list[tuple[Turn, list[Change]]] = []
+        self.store_trouble: str | None = None
+        """Why the store cannot be used now."""
+        self._said_at = 0.0
+        self._broken: dict[str, str] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -119,30 +129,32 @@ class Watch:
         for chain in chains:
             self.book.look_at_chain(self.fleet.chain_view(chain, now), turn)
         if self._due("own", now, OWN_EVERY_S):
+            self._tell_broken(now)
             self.book.look_at_gizzi(self.own_view(now), now, turn)
             self.book.drop_unseen(now, turn)
         changes = self.correlator.step(now, turn, self.mutes)
         changes += self._decide(now)
-        if changes or turn.fired or turn.resolved or self._unsaved:
-            await self._record(turn, changes)
+        await self._record(turn, changes)
         if self._due("marks", now, MARKS_EVERY_S):
             await self._save_watermarks()
         return changes
 
     async def restore(self) -> None:
-        """Take up what an earlier process left: firing alerts, open incidents, watermarks."""
-        incident_rows, alert_rows, next_id = await self.store.open_state()
+        """Take up what an earlier process left: alerts, incidents, what people said, watermarks. Raises StoreError."""
+        now = self.clock.now()
+        await self._load_control(now)
+        incident_rows, alert_rows, next_id = await self.store.open_state(now - REOPEN_S)
         incidents = records.incidents_of(incident_rows, alert_rows)
-        own = {alert.key: alert for incident in incidents for alert in incident.alerts.values() if alert.state == "firing"}
-        loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] is None]
-        self.book.restore([*own.values(), *loose], self.clock.now())
+        own = [alert for incident in incidents for alert in incident.alerts.values()]
+        at_home = {incident.id for incident in incidents if incident.state != "resolved"}
+        loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] not in at_home]
+        self.book.restore([*own, *loose], now)
         self.correlator.restore(incidents, loose, next_id)
         for number, height in (await self.store.watermarks()).items():
             if number in self.fleet.histories:
                 self.fleet.histories[number].watermark = height
         turn = Turn()
         subjects = {validator_subject(v.number) for v in self.validators} | {chain_subject(c) for c in self.chains} | {GIZZI}
-        now = self.clock.now()
         self.book.drop_strangers(subjects, now, turn)
         await self._record(turn, self.correlator.step(now, turn, self.mutes))
 
@@ -170,7 +182,9 @@ class Watch:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)
 
     def _decide(self, now: float) -> list[Change]:
-        """Decide what is due, by reflex."""
+        """Decide what is due, by reflex; not in the first moments of ours, when hardly anything is known."""
+        if now < self._decides_from:
+            return []
         due = [i for i in self.correlator.open.values() if i.decide_at is not None and i.decide_at <= now]
         return [change for incident in due if (change := self._decide_one(incident, now)) is not None]
 
@@ -187,7 +201,10 @@ class Watch:
 
     async def _record(self, turn: Turn, changes: list[Change]) -> None:
         """Store, then tell. Where the store fails, the changes are kept and written with the next ones."""
-        self._unsaved.append((turn, changes))
+        if changes or turn.fired or turn.resolved:
+            self._unsaved.append((turn, changes))
+        if not self._unsaved:
+            return
         turns = [t for t, _ in self._unsaved]
         alerts = {(*a.key, a.since): a for t in turns for a in (*t.fired, *t.resolved, *t.changed)}
         everything = [change for _, some in self._unsaved for change in some]
@@ -201,9 +218,10 @@ class Watch:
                 [records.event_row(change) for change in everything],
             )
         except StoreError as error:
-            log.error("store_failed", error=str(error), waiting=len(everything))
+            self.store_failed(error)
             return
         self._unsaved.clear()
+        self.store_works()
         for change in everything:
             for listener in self.on_change:
                 listener(change)
@@ -212,13 +230,16 @@ class Watch:
         """What people said since: silences, maintenance, acknowledgements. Other processes write them into the store."""
         if self.store.version == self._mutes_version and not (self.live and self._due("control", now, CONTROL_EVERY_S)):
             return
-        self._mutes_version = self.store.version
         try:
-            silences, windows = await self.store.mute_rows(now)
-            acknowledged = await self.store.acknowledged()
+            await self._load_control(now)
         except StoreError as error:
-            log.error("store_failed", error=str(error))
-            return
+            self.store_failed(error)
+
+    async def _load_control(self, now: float) -> None:
+        version = self.store.version
+        silences, windows = await self.store.mute_rows(now)
+        acknowledged = await self.store.acknowledged()
+        self._mutes_version = version
         self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]
         for incident, by in acknowledged.items():
             if incident in self.correlator.open:
@@ -230,7 +251,34 @@ class Watch:
         try:
             await self.store.set_watermarks(marks)
         except StoreError as error:
-            log.error("store_failed", error=str(error))
+            self.store_failed(error)
+
+    def store_failed(self, error: StoreError) -> None:
+        """Say so, at once and then every minute. Nothing is lost: what waits is written once it can be."""
+        now = self.clock.now()
+        if self.store_trouble is None or now - self._said_at >= SAY_AGAIN_S:
+            self._said_at = now
+            log.error("store_failed", error=str(error), waiting=self.unsaved)
+        self.store_trouble = str(error)
+
+    def store_works(self) -> None:
+        """Whoever has just written to it says so."""
+        if self.store_trouble is not None:
+            self.store_trouble = None
+            log.info("store_works_again")
+
+    def _tell_broken(self, now: float) -> None:
+        """Log each rule's failure once."""
+        broken = self.book.broken(now)
+        for name, error in broken.items():
+            if self._broken.get(name) != error:
+                log.error("rule_failed", rule=name, error=error, where=self.registry.rules[name].where)
+        self._broken = broken
+
+    def _first_round_s(self) -> float:
+        """How long it takes until everything that decisions stand on has been asked once."""
+        periods = [poll.every_s for poll in self.collector.polls if FACTS.intersection(poll.source.gives)]
+        return max(periods, default=0.0) + self.settings.collect.timeout_s
 
     def _due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next[what]:
@@ -251,6 +299,7 @@ class Watch:
             self._gives,
             now - self.started_at,
             self.collector.lateness_s(),
+            self.book.broken(now),
         )
 
 

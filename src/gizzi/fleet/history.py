@@ -12,38 +12,17 @@ SERIES_LENGTH = 480
 """At least 90 minutes of a series, one sample every 15 s: enough for a forecast, at most 8 KB each."""
 
 
-_NOTHING = object()
-
-
-class Look:
-    """When a source last saw what it tells of, and until when that is believed; epoch seconds. All its tracks share it."""
-
-    __slots__ = ("at", "expires_at")
-
-    def __init__(self, at: float, expires_at: float) -> None:
-        self.at = at
-        self.expires_at = expires_at
-
-
 class Track:
     """One observation over time. Times are epoch seconds; since_at: since when it has been seen without a gap."""
 
-    __slots__ = ("first_at", "look", "moved_at", "moves", "samples", "since_at", "value")
+    __slots__ = ("at", "expires_at", "first_at", "moved_at", "moves", "samples", "since_at", "value")
 
-    def __init__(self, value: Value, look: Look, *, series: bool) -> None:
+    def __init__(self, value: Value, at: float, expires_at: float, *, series: bool) -> None:
         self.value = value
-        self.look = look
-        self.first_at = self.since_at = self.moved_at = look.at
+        self.first_at = self.since_at = self.moved_at = self.at = at
+        self.expires_at = expires_at
         self.moves = 0
         self.samples: tuple[array[float], array[float]] | None = (array("d"), array("d")) if series else None
-
-    @property
-    def at(self) -> float:
-        return self.look.at
-
-    @property
-    def expires_at(self) -> float:
-        return self.look.expires_at
 
     def sample(self, value: float, at: float) -> None:
         times, values = self.samples or (array("d"), array("d"))
@@ -59,19 +38,6 @@ class Track:
             del values[: SERIES_LENGTH // 4]
 
 
-class _Teller:
-    """Who tells: what the latest collection of one source named. series: the tracks that keep samples. shared: those that others tell
-    of too."""
-
-    __slots__ = ("look", "names", "series", "shared")
-
-    def __init__(self, look: Look, names: set[str], series: list[Track]) -> None:
-        self.look = look
-        self.names = names
-        self.series = series
-        self.shared: list[Track] = []
-
-
 class History:
     """All tracks of one validator, its sources' failures, and the highest finalized block it ever reported.
 
@@ -79,7 +45,7 @@ class History:
     dropped: how often it did.
     """
 
-    __slots__ = ("_lagging", "_soonest", "_tellers", "current", "dropped", "failures", "last_at", "series", "tracks", "watermark")
+    __slots__ = ("_lagging", "_names", "_soonest", "current", "dropped", "failures", "last_at", "series", "tracks", "watermark")
 
     def __init__(self, series: Iterable[str] = (), watermark: int | None = None) -> None:
         self.tracks: dict[str, Track] = {}
@@ -89,36 +55,36 @@ class History:
         self.series = frozenset(series)
         self.watermark = watermark
         self.last_at: float | None = None
-        self._tellers: dict[str, _Teller] = {}
+        self._names: dict[str, tuple[float, set[str]]] = {}
         self._lagging: set[str] = set()
         self._soonest = float("inf")
 
     def observe(self, seen: Collected) -> bool:
         """Fold in one collection. `<source>_up` says whether the source answered. Returns whether anything is new, or back."""
         at, values, up_name = seen.at, seen.values, seen.source + "_up"
+        expires_at = at + seen.fresh_for_s
         if up_name not in values:
             values = {**values, up_name: seen.failure is None}
-        expires_at = at + seen.fresh_for_s
-        teller = self._tellers.get(seen.source + seen.by)
-        news = False
-        if teller is None or teller.look.expires_at < at or values.keys() != teller.names:
-            teller, news = self._meet(seen.source + seen.by, values, Look(at, expires_at))
-        teller.look.at, teller.look.expires_at = at, expires_at
-        if expires_at < self._soonest:
-            self._soonest = expires_at
-        for track in teller.shared:
-            track.look = teller.look
-        current = self.current
-        for name in [name for name, value in values.items() if current.get(name, _NOTHING) != value]:
-            value = current[name] = values[name]
-            track = self.tracks[name]
-            if value != track.value:
+        self.current.update(values)
+        tracks = self.tracks
+        names = self._names.get(seen.source + seen.by)
+        same = names is not None and names[0] >= at and values.keys() == names[1]
+        news = not same and self._note_gaps(values, at)
+        for name, value in values.items():
+            track = tracks.get(name)
+            if track is None:
+                track = tracks[name] = Track(value, at, expires_at, series=name in self.series)
+                news = True
+            elif value != track.value:
                 track.value = value
                 track.moved_at = at
                 track.moves += 1
                 news = True
-        for track in teller.series:
-            track.sample(float(track.value), at)  # type: ignore[arg-type]
+            track.at = at
+            track.expires_at = expires_at
+            if track.samples is not None:
+                track.sample(float(value), at)  # type: ignore[arg-type]
+        self._renew(seen.source + seen.by, values, expires_at, same)
         finalized = values.get("finalized_height") or values.get("rpc_finalized_height")
         if finalized is not None and isinstance(finalized, int) and finalized > (self.watermark or -1):
             self.watermark = finalized
@@ -133,11 +99,11 @@ class History:
         """Drop from `current` what has expired; returns a time before which nothing more expires."""
         if now < self._soonest and not self._lagging:
             return self._soonest
-        for source, teller in list(self._tellers.items()):
-            if teller.look.expires_at < now:
-                self._lagging |= teller.names
-                del self._tellers[source]
-        soonest = min([teller.look.expires_at for teller in self._tellers.values()], default=float("inf"))
+        for source, (expires_at, names) in list(self._names.items()):
+            if expires_at < now:
+                self._lagging |= names
+                del self._names[source]
+        soonest = min((expires_at for expires_at, _ in self._names.values()), default=float("inf"))
         for name in list(self._lagging):
             expires_at = self.tracks[name].expires_at
             if expires_at < now:
@@ -149,40 +115,32 @@ class History:
         self._soonest = soonest
         return soonest
 
-    def _meet(self, source: str, values: Mapping[str, Value], look: Look) -> tuple[_Teller, bool]:
-        """Take in a source that is new, was out of sight, or names other things than before. Returns whether anything is new, or back.
-
-        What had expired before it is seen again was not watched in between. What the source no longer names goes on by its own expiry.
-        """
-        before = self._tellers.get(source)
-        if before is not None:
-            self._lagging |= before.names
-        self._lagging -= values.keys()
-        news = False
-        for name, value in values.items():
+    def _note_gaps(self, values: Mapping[str, Value], at: float) -> bool:
+        """What had expired before it is seen again was not watched in between. Returns whether anything had."""
+        gaps = False
+        for name in values:
             track = self.tracks.get(name)
-            if track is None:
-                track = self.tracks[name] = Track(value, look, series=name in self.series)
-                news = True
-            elif track.look.expires_at < look.at:
-                track.since_at = look.at
-                news = True
-            track.look = look
-        series = [track for name in values if (track := self.tracks[name]).samples is not None]
-        teller = self._tellers[source] = _Teller(look, set(values), series)
-        self._share()
-        return teller, news
+            if track is not None and track.expires_at < at:
+                track.since_at = at
+                gaps = True
+        return gaps
 
-    def _share(self) -> None:
-        """Find out which tracks no teller has for itself."""
-        told: set[str] = set()
-        shared: set[str] = set()
-        for teller in self._tellers.values():
-            shared |= told & teller.names
-            told |= teller.names
-        for teller in self._tellers.values():
-            found = [(name, self.tracks[name]) for name in teller.names]
-            teller.shared = [track for name, track in found if name in shared or track.look is not teller.look]
+    def _renew(self, source: str, values: Mapping[str, Value], expires_at: float, same: bool) -> None:
+        """Note which names this collection renewed; those of the source's earlier ones that it did not go on by their own expiry.
+
+        same: they are those of its last one.
+        """
+        before = self._names.get(source)
+        if expires_at < self._soonest:
+            self._soonest = expires_at
+        if before is not None and same:
+            self._names[source] = (expires_at, before[1])
+            return
+        names = set(values)
+        if before is not None:
+            self._lagging |= before[1] - names
+        self._names[source] = (expires_at, names)
+        self._lagging -= names
 
 
 class ChainHistory:

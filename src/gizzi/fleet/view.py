@@ -63,10 +63,10 @@ class ValidatorView:
 
     def _track(self, name: str) -> Track | None:
         track = self._tracks.get(name)
-        if track is not None and track.look.expires_at >= self.now:
+        if track is not None and track.expires_at >= self.now:
             return track
         other = self._tracks.get(SECOND_CHOICE.get(name, ""))
-        return other if other is not None and other.look.expires_at >= self.now else None
+        return other if other is not None and other.expires_at >= self.now else None
 
     def still_s(self, name: str) -> float | None:
         """Seconds for which it was seen not to change, up to its latest observation; None where nothing fresh is known.
@@ -74,23 +74,23 @@ class ValidatorView:
         It starts at zero when first seen: what was before is unknown.
         """
         track = self._tracks.get(name)
-        if track is None or track.look.expires_at < self.now:
+        if track is None or track.expires_at < self.now:
             track = self._track(name)
             if track is None:
                 return None
-        return track.look.at - track.moved_at
+        return track.at - track.moved_at
 
     def stands_s(self, name: str) -> float | None:
         """Like `still_s`, but only what was watched: since it was last out of sight, and up to a Prometheus server's latest scrape."""
         track = self._track(name)
         if track is None:
             return None
-        return max(0.0, track.look.at - max(track.moved_at, track.since_at) - (self.sample_age_s or 0.0))
+        return max(0.0, track.at - max(track.moved_at, track.since_at) - (self.sample_age_s or 0.0))
 
     def fresh_s(self, name: str) -> float:
         """For how long one observation of it is believed, some three periods of its source; 0 where nothing fresh is known."""
         track = self._track(name)
-        return 0.0 if track is None else track.look.expires_at - track.look.at
+        return 0.0 if track is None else track.expires_at - track.at
 
     def moving(self, name: str, within_s: float) -> bool | None:
         """True: it changed within that time. False: it was watched for so long and stood. None: not known, or not watched for so long.
@@ -98,14 +98,14 @@ class ValidatorView:
         Not watched means before the first observation of it, and while it was out of sight.
         """
         track = self._tracks.get(name)
-        if track is None or track.look.expires_at < self.now:
+        if track is None or track.expires_at < self.now:
             track = self._track(name)
             if track is None:
                 return None
-        stood_s = track.look.at - track.moved_at
+        stood_s = track.at - track.moved_at
         if stood_s < within_s:
             return True if track.moves else None
-        return False if track.look.at - track.since_at >= within_s else None
+        return False if track.at - track.since_at >= within_s else None
 
     def moved(self, name: str) -> bool:
         """Whether it was ever seen to change."""
@@ -115,7 +115,7 @@ class ValidatorView:
     def seen_at(self, name: str) -> float | None:
         """When it was last observed (epoch seconds), fresh or not."""
         track = self._tracks.get(name)
-        return None if track is None else track.look.at
+        return None if track is None else track.at
 
     def stands_since(self, name: str) -> float | None:
         """Since when its latest value was seen without a gap (epoch seconds), fresh or not."""
@@ -130,7 +130,7 @@ class ValidatorView:
     def watched_s(self, name: str) -> float:
         """Seconds between its first and its latest observation; 0 where it was never seen."""
         track = self._tracks.get(name)
-        return 0.0 if track is None else track.look.at - track.first_at
+        return 0.0 if track is None else track.at - track.first_at
 
     def window(self, name: str, span_s: float) -> list[tuple[float, float]]:
         """Its recent past as (epoch seconds, value), oldest first; needs `series=` on the rule.

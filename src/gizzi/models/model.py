@@ -15,7 +15,10 @@ PriceSource = Literal["gizzi.toml", "plugin", "shipped", "genai-prices"]
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US$ per million tokens, exact. cached_input: for input read from the provider's cache; None: as input. Reasoning counts as output."""
+    """US$ per million tokens, exact. cached_input: for input read from the provider's cache; None: as input. Reasoning counts as output.
+
+    above: what all of a request costs whose input is longer than `above_tokens`; None where length makes no difference.
+    """
 
     input: Decimal
     output: Decimal
@@ -23,9 +26,13 @@ class Price:
     cache_write: Decimal | None = None
     checked: date | None = None
     source: PriceSource = "shipped"
+    above_tokens: int = 0
+    above: Price | None = None
 
     def of(self, usage: Usage) -> Decimal:
         """What so many tokens cost, in US$, exact. `reasoning_tokens` are among `output_tokens`, cached ones among `input_tokens`."""
+        if self.above is not None and usage.input_tokens > self.above_tokens:
+            return self.above.of(usage)
         plain = usage.input_tokens - usage.cached_input_tokens - usage.cache_write_tokens
         cached = self.input if self.cached_input is None else self.cached_input
         written = self.input if self.cache_write is None else self.cache_write
@@ -35,12 +42,14 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Where models are reached. api: the wire it speaks. key_env: the variable or credential with its key; None needs none."""
+    """Where models are reached. api: the wire it speaks. key_env: the variable or credential with its key, key_file: the file; neither
+    where it needs none. local: on our own machines, and nothing is sent on, so what is private may go there."""
 
     name: str
     api: str
     url: str
     key_env: str | None = None
+    key_file: str | None = None
     local: bool = False
     where: str = "shipped"
 

@@ -64,8 +64,8 @@ _KINDS = (
     Kind("slot_gap", "the whole chain pauses for `for_s`", {"for_s": Parameter(least=0.1)}, of_chain=True, brief=True),
     Kind(
         "rolling_restart",
-        "a person restarts one after the other, each away for `away_s`, a new one every `every_s`",
-        {"away_s": Parameter(8.0, least=0.1), "every_s": Parameter(30.0, least=0.1)},
+        "a person restarts one after the other, each away for `away_s`, a new one every `every_s` (4 s after the last is back)",
+        {"away_s": Parameter(8.0, least=0.1), "every_s": Parameter(least=0.1, optional=True)},
         brief=True,
     ),
 )

@@ -18,6 +18,8 @@ from gizzi.sim.log import UNIT, equivocation_line
 from gizzi.sim.node import Active, SimNode
 from gizzi.sim.ways import FleetNode, FleetSsh, NoHttp
 
+BACK_BEFORE_NEXT_S = 4.0
+"""How long a person who restarts one validator after another looks at each that is back."""
 EQUIVOCATION_EVERY_S = 60.0
 """A second signer that meets the first one is seen to equivocate this often."""
 
@@ -156,7 +158,8 @@ class SimFleet:
         nodes = self.named(fault)
         if fault.kind == "rolling_restart":
             for place, node in enumerate(nodes):
-                self.at(at + place * fault["every_s"], lambda when, node=node: self._roll(node, fault, handle, when))  # type: ignore[misc]
+                every_s = fault.parameters.get("every_s", fault["away_s"] + BACK_BEFORE_NEXT_S)
+                self.at(at + place * every_s, lambda when, node=node: self._roll(node, fault, handle, when))  # type: ignore[misc]
             return []
         ends: list[Callable[[float], None]] = []
         for node in nodes:

@@ -1,7 +1,7 @@
 """What is kept: alerts, incidents and their timelines, silences, maintenance windows, watermarks, and who runs the loop.
 
-SQLite is called in place (a small transaction takes well under a millisecond and simulated time has no threads); PostgreSQL is called
-in one thread, so that the loop never waits for the network. Every method is one transaction.
+A database in memory is called in place (a transaction takes well under a millisecond, and simulated time has no threads); a file or a
+server is called in one thread, so that the loop never waits for a lock, a disk or the network. Every method is one transaction.
 """
 
 from __future__ import annotations
@@ -9,37 +9,50 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, and_, create_engine, delete, event, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, create_engine, delete, event, exists, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from gizzi.errors import GizziError, NotFound, StoreError
+from gizzi.errors import GizziError, NotFound, StoreError, StoreTaken
 from gizzi.store import schema
 
 T = TypeVar("T")
 LEASE_S = 20.0
 """A loop that has not renewed its lease for this long is taken for dead."""
+LONGEST_S = 15.0
+"""How long one transaction is awaited. It may still be carried out: what is written again then must not be there twice."""
+_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
+"""So that a server that is gone is noticed; libpq's options."""
 
 
 class Store:
     def __init__(self, engine: Engine, shown_url: str) -> None:
         self._engine = engine
         self._shown_url = shown_url
-        remote = engine.dialect.name != "sqlite"
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store") if remote else None
+        in_memory = isinstance(engine.pool, StaticPool)
+        self._thread = None if in_memory else ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._overdue: Future[Any] | None = None
         self.version = 0
         """Counts the writes of people (silences, maintenance, acknowledgements) made through this object."""
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """One transaction. Raises StoreError, in which nothing of it was written."""
+        """One transaction. Raises StoreError; nothing of it was written then, unless it was its answer that got lost."""
         if self._thread is None:
             return self.run_now(work)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self.run_now, work)
+        if self._overdue is not None and not self._overdue.done():
+            raise StoreError(f"the store {self._shown_url} still does not answer")
+        running = self._thread.submit(self.run_now, work)
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return await asyncio.wrap_future(running)
+        except TimeoutError:
+            self._overdue = running
+            raise StoreError(f"the store {self._shown_url} did not answer in {LONGEST_S:.0f} s") from None
 
     def run_now(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -49,20 +62,20 @@ class Store:
             raise
         except DBAPIError as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error.orig)}") from None
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OverflowError, UnicodeError) as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error)}") from None
 
     def close(self) -> None:
         self._engine.dispose()
         if self._thread is not None:
-            self._thread.shutdown()
+            self._thread.shutdown(wait=self._overdue is None or self._overdue.done())
 
     # What the loop writes and reads back
 
     async def record(
         self, incidents: Iterable[tuple[Mapping[str, Any], bool]], alerts: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
     ) -> None:
-        """Write one evaluation's changes, all or nothing.
+        """Write one evaluation's changes, all or nothing; the same changes again do no harm.
 
         Each incident comes with whether its state is news: where it is not, an acknowledgement made meanwhile stands.
         """
@@ -70,20 +83,23 @@ class Store:
         def work(connection: Connection) -> None:
             for row, state_is_news in incidents:
                 kept = () if state_is_news else ("state", "acknowledged_by")
+                if state_is_news and row["state"] == "resolved":
+                    kept = ("acknowledged_by",)
                 connection.execute(self._upsert(schema.incidents, row, ["id"], kept))
             for row in alerts:
                 connection.execute(self._upsert(schema.alerts, row, ["subject", "rule", "since"]))
-            rows = [dict(row) for row in events]
-            if rows:
-                connection.execute(insert(schema.events), rows)
+            for row in events:
+                connection.execute(_insert_once(schema.events, row))
 
         await self.run(work)
 
-    async def open_state(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-        """Open incidents, the alerts that belong to them or still fire, and the next free incident number."""
+    async def open_state(self, resolved_since: float = float("inf")) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
+        """Incidents that are open or were resolved since then, the alerts that belong to them or still fire, and the next free number."""
 
         def work(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]], int]:
-            open_rows = _rows(connection.execute(select(schema.incidents).where(schema.incidents.c.state != "resolved")))
+            table = schema.incidents
+            of_interest = (table.c.state != "resolved") | and_(table.c.resolved_at >= resolved_since, table.c.merged_into.is_(None))
+            open_rows = _rows(connection.execute(select(table).where(of_interest).order_by(table.c.resolved_at, table.c.id)))
             ids = [row["id"] for row in open_rows]
             wanted = schema.alerts.c.state.in_(("firing",)) | schema.alerts.c.incident.in_(ids)
             alert_rows = _rows(connection.execute(select(schema.alerts).where(wanted).order_by(schema.alerts.c.since)))
@@ -105,22 +121,31 @@ class Store:
         await self.run(work)
 
     async def take_lease(self, holder: str, now: float, is_dead: Callable[[str], bool]) -> None:
-        """Become the one loop on this store, or renew. Raises StoreError while another one is alive.
+        """Become the one loop on this store, or renew. Raises StoreTaken while another one is alive.
 
         is_dead: whether another holder is surely gone (its process ended on this machine), so that nobody waits after a crash.
         """
 
         def work(connection: Connection) -> None:
-            row = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == "lease")).scalar()
-            if row is not None:
-                other, at = json.loads(row)
+            found = connection.execute(select(schema.meta.c.value).where(schema.meta.c.key == "lease")).scalar()
+            if found is not None:
+                other, at = json.loads(found)
                 if other != holder and now - at < LEASE_S and not is_dead(other):
-                    raise StoreError(
-                        f"another Gizzi ({other}) already watches with {self._shown_url}; stop it first, or use another [store] url"
-                    )
-            connection.execute(self._upsert(schema.meta, {"key": "lease", "value": json.dumps([holder, now])}, ["key"]))
+                    raise StoreTaken(f"another Gizzi ({other}) {already}")
+            if not self._exchange_lease(connection, found, json.dumps([holder, now])):
+                raise StoreTaken(f"another Gizzi, started at the same moment, {already}")
 
+        already = f"already watches with {self._shown_url}; stop it first, or use another [store] url"
         await self.run(work)
+
+    def _exchange_lease(self, connection: Connection, found: str | None, mine: str) -> bool:
+        """Put the lease in the place of the one that was found. False where somebody else has been quicker."""
+        table = schema.meta
+        change: Any = update(table).where(and_(table.c.key == "lease", table.c.value == found)).values(value=mine)
+        if found is None:
+            dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
+            change = dialect.insert(table).values(key="lease", value=mine).on_conflict_do_nothing()
+        return connection.execute(change.returning(table.c.key)).first() is not None
 
     async def drop_lease(self, holder: str) -> None:
         def work(connection: Connection) -> None:
@@ -224,9 +249,7 @@ def open_store(url: str) -> Store:
         parsed = make_url(url)
         if parsed.drivername in ("postgresql", "postgres"):
             parsed = parsed.set(drivername="postgresql+psycopg")
-        memory = parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:")
-        options: dict[str, Any] = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if memory else {}
-        engine = create_engine(parsed, **options)
+        engine = create_engine(parsed, **_options(parsed))
     except (ArgumentError, NoSuchModuleError):
         raise StoreError("[store] url is not one Gizzi knows; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME") from None
     except ModuleNotFoundError:
@@ -234,8 +257,21 @@ def open_store(url: str) -> Store:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
     store = Store(engine, parsed.render_as_string(hide_password=True))
-    store.run_now(schema.migrate)
+    try:
+        store.run_now(schema.migrate)
+    except StoreError:
+        store.close()
+        raise
     return store
+
+
+def _options(url: URL) -> dict[str, Any]:
+    if url.drivername == "sqlite":
+        memory = url.database in (None, "", ":memory:")
+        return {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}} if memory else {}
+    if url.drivername == "postgresql+psycopg":
+        return {"pool_pre_ping": True, "connect_args": {name: value for name, value in _PATIENCE.items() if name not in url.query}}
+    return {}
 
 
 def _tune_sqlite(connection: Any, _record: Any) -> None:
@@ -246,6 +282,13 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA busy_timeout=5000")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _insert_once(table: Any, row: Mapping[str, Any]) -> Any:
+    """Unless there is such a row already."""
+    same = exists().where(and_(*(table.c[name] == value for name, value in row.items())))
+    values = select(*(literal(value, table.c[name].type) for name, value in row.items())).where(~same)
+    return insert(table).from_select(list(row), values)
 
 
 def _rows(result: Iterable[Row[Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from gizzi import UNKNOWN, Answer, Settings, duration_text, rule
 
 
 class Own(Protocol):
-    """What is known of ourselves. gives: the sources in use that can give an observation. reporting: sources that answered."""
+    """What is known of ourselves. gives: the sources in use that can give an observation. reporting: sources that answered. broken: rules
+    that fail, and how."""
 
     settings: Settings
     rules: Iterable[Any]
@@ -19,6 +20,7 @@ class Own(Protocol):
     gives: Mapping[str, AbstractSet[str]]
     watched_s: float
     lateness_s: float
+    broken: Mapping[str, str]
 
 
 def dead_rules(gizzi: Own, *, optional: bool = False) -> list[Any]:
@@ -39,7 +41,10 @@ def dead_rules(gizzi: Own, *, optional: bool = False) -> list[Any]:
 
 @rule("rule_dead", severity="low", hold="0s", scope="gizzi")
 def rule_dead(gizzi: Own, *, after_s: float = 600.0) -> Answer:
-    """A rule can never fire, because nothing it looks at is seen anywhere: the metric has another name, or the node does not have it."""
+    """A rule can never fire, because nothing it looks at is seen anywhere: the metric has another name, or the node does not have it. Or
+    the rule, a plugin's perhaps, itself fails."""
+    if gizzi.broken:
+        return f"does not work: {'; '.join(f'{name} ({error})' for name, error in list(gizzi.broken.items())[:4])}"
     if gizzi.watched_s <= after_s:
         return UNKNOWN
     dead = dead_rules(gizzi)

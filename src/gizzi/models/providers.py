@@ -1,0 +1,115 @@
+"""Where models are reached: each wire as a pydantic-ai model, without its retries, its time limits and its trust.
+
+SDKs are imported when a model of theirs is called. All share one HTTP client an event loop, which follows no redirects (a key would go
+along) and reads only so much. Google and Mistral are spoken to in the OpenAI dialect that both document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from gizzi.errors import ConfigError
+from gizzi.models import guarded_http
+from gizzi.models.model import Model, Provider
+from gizzi.models.retry import ModelCallFailed
+
+OPENAI_HOST = "api.openai.com"
+Key = Callable[[Provider], SecretStr | None]
+Wire = Callable[[Provider, Model, str, Any], Any]
+"""(provider, model, key, HTTP client) -> a pydantic-ai Model."""
+
+
+def _openai(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    return _chat(provider.url, model, key, http, official=urlsplit(provider.url).hostname == OPENAI_HOST)
+
+
+def _chat(url: str, model: Model, key: str, http: Any, *, official: bool = False) -> Any:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    client = AsyncOpenAI(base_url=url, api_key=key or "none", http_client=http, max_retries=0)
+    reached = OpenAIProvider(openai_client=client) if official else OpenAICompatibleProvider(model.provider, openai_client=client)
+    return OpenAIChatModel(model.name, provider=reached)
+
+
+def _google(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    """https://ai.google.dev/gemini-api/docs/openai"""
+    url = provider.url.rstrip("/")
+    return _chat(url if url.endswith("/openai") else f"{url}/v1beta/openai", model, key, http)
+
+
+def _anthropic(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    client = AsyncAnthropic(base_url=provider.url, api_key=key or "none", http_client=http, max_retries=0)
+    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client))
+
+
+def _ollama(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.ollama import OllamaModel
+    from pydantic_ai.providers.ollama import OllamaProvider
+
+    url = provider.url.rstrip("/")
+    client = AsyncOpenAI(base_url=url if url.endswith("/v1") else f"{url}/v1", api_key=key or "none", http_client=http, max_retries=0)
+    return OllamaModel(model.name, provider=OllamaProvider(openai_client=client))
+
+
+WIRES: Mapping[str, Wire] = {"openai": _openai, "google": _google, "mistral": _openai, "anthropic": _anthropic, "ollama": _ollama}
+
+
+class Providers:
+    """key_of: a provider's key, None where it has none. wires: of each `api`; more than the shipped ones where a plugin brings its own."""
+
+    def __init__(self, key_of: Key, wires: Mapping[str, Wire] = WIRES) -> None:
+        self._key_of = key_of
+        self._wires = wires
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._http: Any = None
+        self._models: dict[str, Any] = {}
+
+    def model(self, provider: Provider, model: Model) -> Any:
+        """The pydantic-ai model, made once an event loop. Raises ConfigError for a wire nobody speaks."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._loop, self._http, self._models = loop, None, {}
+        found = self._models.get(model.id)
+        if found is None:
+            wire = self._wires.get(provider.api)
+            if wire is None:
+                known = ", ".join(sorted(self._wires))
+                raise ConfigError(f'[providers.{provider.name}] api = "{provider.api}" is not one Gizzi speaks; it speaks {known}')
+            key = self._key_of(provider)
+            found = self._models[model.id] = wire(provider, model, key.get_secret_value() if key else "", self._client())
+        return found
+
+    def scrub(self, provider: Provider, text: str) -> str:
+        """A provider's own words without its key, or what looks like one."""
+        key = self._key_of(provider)
+        if key and len(key.get_secret_value()) >= 4:
+            text = text.replace(key.get_secret_value(), "***")
+        return _KEY_LIKE.sub("***", text)
+
+    async def close(self) -> None:
+        http, self._http, self._models = self._http, None, {}
+        if http is not None:
+            await http.aclose()
+
+    def _client(self) -> Any:
+        if self._http is None:
+            self._http = guarded_http.client()
+        return self._http
+
+
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|AIza|xai|gsk|Bearer)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
+__all__ = ["WIRES", "ModelCallFailed", "Providers", "Wire"]
