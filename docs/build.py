@@ -1,7 +1,6 @@
 """Makes the parts of the documentation that come from the code: the reference and the pictures.
 
-    python docs/build.py            write them (`make docs`)
-    python docs/build.py --check    exit with 1 and name those that are stale
+`python docs/build.py` writes them (`make docs`); `python docs/build.py --check` exits with 1 and names those that are stale.
 """
 
 from __future__ import annotations

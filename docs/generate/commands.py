@@ -7,7 +7,7 @@ from typing import Any
 
 from gizzi.cli.commands import program
 
-from .markdown import code, page, sentence, table
+from .markdown import code, join, page, sentence, table
 
 INTRO = """
 `gizzi COMMAND --help` prints the same. JSON goes to standard output, and nothing else does; progress and errors go to standard error.
@@ -16,12 +16,12 @@ Times are UTC. Spans of time are written `90s`, `1m30s`, `2h`, `1d`.
 | exit code | means |
 |---|---|
 | 0 | done |
-| 1 | what was asked failed: a scenario failed, a validator is critical (`--check`), the doctor found something broken, a server cannot be read |
+| 1 | what was asked failed: a scenario failed, a validator is critical (`--check`), the doctor found something broken, no answer came |
 | 2 | a wrong command line or configuration; one line on standard error names the option, or the file and the key |
 | 130, 141 | interrupted with Ctrl-C; whoever read the output went away |
 
-Where a command reads a configuration, it takes `--config FILE`, which may also stand before the command; else `gizzi.toml` in this folder, in
-`~/.config/gizzi/`, or in `/etc/gizzi/`. `gizzi demo`, `gizzi scenario run` and `gizzi init` need none.
+Where a command reads a configuration, it takes `--config FILE`, which may also stand before the command; else `gizzi.toml` in this
+folder, in `~/.config/gizzi/`, or in `/etc/gizzi/`. `gizzi demo`, `gizzi scenario run` and `gizzi init` need none.
 """
 ALWAYS = {"--help"}
 
@@ -53,7 +53,7 @@ def commands_page() -> str:
 def _one(path: str, command: Any) -> str:
     rows = [(code(a.metavar or a.name), sentence(a.help or "")) for a in arguments_of(command)]
     rows += [(code(_written(o)), _meaning(o)) for o in options_of(command)]
-    return "\n\n".join(part for part in (f"## {path}", sentence(command.help or ""), f"```\n{_usage(path, command)}\n```", table(["word", "means"], rows)) if part)
+    return join(f"## {path}", sentence(command.help or ""), f"```\n{_usage(path, command)}\n```", table(["word", "means"], rows))
 
 
 def _usage(path: str, command: Any) -> str:

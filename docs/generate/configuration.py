@@ -17,8 +17,8 @@ from .markdown import code, number, page, sentence, table, written
 
 INTRO = """
 One file, `gizzi.toml`: in this folder, in `~/.config/gizzi/`, or in `/etc/gizzi/`, or the one named with `--config FILE`. Every key has a
-default except the validators; those may be left out where `[prometheus] url` is set, and are then discovered. An unknown key is an error that
-names the nearest known one. Relative paths (the store, the plugins folder) are relative to the file.
+default except the validators; those may be left out where `[prometheus] url` is set, and are then discovered. An unknown key is an error
+that names the nearest known one. Relative paths (the store, the plugins folder) are relative to the file.
 
 Durations are written `"5s"`, `"1m30s"`, `"2h"`, `"1d"`, or as a number of seconds.
 
@@ -61,12 +61,15 @@ hold = "30s"
 ```
 """
 LATER = {
-    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "routing", "notify")),
+    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "cache", "privacy", "routing", "notify")),
     "policy": {"mode", "cooldown", "verify_after", "approval_ttl"},
     "validators": {"role"},
     "api.tokens": {"role"},
 }
 """Sections (None: the whole of it), or keys of a section, that nothing uses yet."""
+
+
+KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Section:
     title: str
     model: type[BaseModel]
 
-    def keys(self) -> list[tuple[str, Any]]:
+    def entries(self) -> list[tuple[str, Any]]:
         """(key as the file has it, field), without the tables inside, which are sections of their own."""
         return [(field.alias or name, field) for name, field in self.model.model_fields.items() if _model_in(field.annotation) is None]
 
@@ -109,7 +112,7 @@ def _section(section: Section) -> str:
     later = LATER.get(section.name, set())
     rows = [
         (code(key), _kind(field.annotation, field.metadata) + _bounds(field), _default(field), _means(field, later is None or key in later))
-        for key, field in section.keys()
+        for key, field in section.entries()
     ]
     return f"## {section.title}\n\n" + table(["key", "type", "default", "means"], rows)
 
@@ -120,8 +123,8 @@ def _means(field: Any, later: bool) -> str:
 
 def _bounds(field: Any) -> str:
     words = {"ge": "{} or more", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
-    found = [text.format(number(value)) for name, text in words.items() for item in field.metadata if (value := getattr(item, name, None)) is not None]
-    return f", {', '.join(found)}" if found else ""
+    limits = [(text, getattr(item, name, None)) for name, text in words.items() for item in field.metadata]
+    return "".join(f", {text.format(number(limit))}" for text, limit in limits if limit is not None)
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -144,8 +147,8 @@ def _kind(annotation: Any, metadata: Any = ()) -> str:
         each = _kind(inner[0])
         return f"list of {each}" + ("" if each.startswith("`") else "s")
     if origin is dict:
-        return "table of texts"
-    return {str: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}.get(annotation, annotation.__name__)
+        return f"table of {_kind(inner[1])}s"
+    return KINDS.get(annotation, annotation.__name__)
 
 
 def _default(field: Any) -> str:

@@ -47,9 +47,11 @@ def decisions_page() -> str:
     rows = []
     for place, row in enumerate(reflex_rows(), 1):
         rules = links(row.get("rules", ()), "rules.md") or "any"
+        when = " and ".join(f"[{name}](#conditions)" for name in row.get("when", ())) or "always"
         then = f"**{row['action']}**" + (f" (for {row['to']})" if row.get("to") else "")
-        rows.append((place, rules, " and ".join(f"[{name}](#conditions)" for name in row.get("when", ())) or "always", then, row["because"]))
-    conditions = table(["condition", "holds where"], [(code(name), meaning_of(name, WHEN, "docs/generate/decisions.py, WHEN")) for name in CONDITIONS])
+        rows.append((place, rules, when, then, row["because"]))
+    meanings = [(code(name), meaning_of(name, WHEN, "docs/generate/decisions.py, WHEN")) for name in CONDITIONS]
+    conditions = table(["condition", "holds where"], meanings)
     facts = table(["fact", "means"], [(code(name), text) for name, text in FACTS.items()])
     return page(
         "Decisions",

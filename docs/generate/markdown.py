@@ -20,7 +20,12 @@ def meaning_of(name: str, texts: Mapping[str, str], where: str) -> str:
 
 def page(title: str, *parts: str) -> str:
     """A generated page: its title, then its parts with an empty line between them."""
-    return NOTE + "\n" + "\n\n".join([f"# {title}", *(part.strip() for part in parts if part.strip())]) + "\n"
+    return NOTE + "\n" + join(f"# {title}", *parts) + "\n"
+
+
+def join(*parts: str) -> str:
+    """Those that are not empty, with an empty line between them."""
+    return "\n\n".join(part.strip() for part in parts if part.strip())
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -10,13 +10,13 @@ from .rules import built_in
 
 INTRO = """
 What sources give and rules read. In a rule it is an attribute (`v.peers`), and None where nothing fresh is known. As evidence its id is
-`<validator>/<name>`, such as `6/peers`. Units are in the names: `_s` seconds, `_bytes`, `_at` seconds since 1970, `_ratio` 0 to 1, `_total` a
-counter; heights are block numbers.
+`<validator>/<name>`, such as `6/peers`. Units are in the names: `_s` seconds, `_bytes`, `_at` seconds since 1970, `_ratio` 0 to 1,
+`_total` a counter; heights are block numbers.
 
 An observation is believed for three periods of its source and one time-out. After that it is unknown.
 
-`<source>_up` says whether a source answered. `block_height`, `finalized_height`, `peers`, `syncing` and `version` come from the metrics page,
-or by RPC where the page does not give them. `finalization_lag` is best less finalized block, and never below 0.
+`<source>_up` says whether a source answered. `block_height`, `finalized_height`, `peers`, `syncing` and `version` come from the metrics
+page, or by RPC where the page does not give them. `finalization_lag` is best less finalized block, and never below 0.
 """
 
 
@@ -29,8 +29,8 @@ def observations_page() -> str:
         read = [rule.name for rule in found.rules if name in rule.needs]
         rows.append((f'<a id="{name}"></a>`{name}`', sentence(meaning), links(given), links(read, "rules.md")))
     listed = table(["name", "means", "from", "read by"], rows)
-    heads = ["source", "every", "reads"]
-    return page("Observations and sources", INTRO, "## Sources", table(heads, sources), *map(_source, found.sources), "## Observations", listed)
+    asked = table(["source", "every", "reads"], sources)
+    return page("Observations and sources", INTRO, "## Sources", asked, *map(_source, found.sources), "## Observations", listed)
 
 
 def _every(every: str | float) -> str:

@@ -34,18 +34,21 @@ INCIDENT_FAULTS: Sequence[dict[str, Any]] = ({"kind": "node_down", "at_s": 120, 
 INCIDENT_AT_S = 300.0
 STATUS_WIDTH, INCIDENT_WIDTH = 100, 100
 
+BACKGROUND, FOREGROUND, GREY, WHITE = (16, 20, 26), (214, 220, 228), (110, 118, 130), (255, 255, 255)
+RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN = (248, 113, 113), (74, 200, 120), (232, 180, 80), (96, 165, 250), (216, 140, 250), (64, 200, 214)
 THEME = TerminalTheme(
-    (16, 20, 26),
-    (214, 220, 228),
-    [(16, 20, 26), (248, 113, 113), (74, 200, 120), (232, 180, 80), (96, 165, 250), (216, 140, 250), (64, 200, 214), (214, 220, 228)],
-    [(110, 118, 130), (252, 129, 129), (104, 220, 150), (250, 204, 110), (130, 185, 255), (230, 165, 255), (110, 220, 232), (255, 255, 255)],
+    BACKGROUND,
+    FOREGROUND,
+    [BACKGROUND, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, FOREGROUND],
+    [GREY, RED, GREEN, YELLOW, BLUE, MAGENTA, CYAN, WHITE],
 )
 """Dark, with every colour at least 4.5 : 1 against the background, so that it reads alike on a light and on a dark page."""
 
 FRAME = """<svg class="gizzi" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
-.{unique_id}-matrix {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
-.{unique_id}-title {{ font-size: 17px; font-weight: 600; font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
+.{unique_id}-matrix, .{unique_id}-title {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
+.{unique_id}-matrix {{ font-size: {char_height}px; line-height: {line_height}px; font-variant-east-asian: full-width; }}
+.{unique_id}-title {{ font-size: 17px; font-weight: 600; }}
 {styles}
 </style>
 <defs>

@@ -15,9 +15,9 @@ from .markdown import code, meaning_of, page, sentence, table
 
 INTRO = """
 Extensions import from `gizzi`, from `gizzi.readers`, and from their own libraries. A plugin is a `.py` file in the plugins folder
-(`[plugins] folder`, `plugins/` beside gizzi.toml by default), or an installed package with an entry point in the group `gizzi`. Built-in rules
-and sources come in through the same door. A name taken twice is an error that says where the first lives; a plugin that cannot be loaded is
-reported by `gizzi doctor` and skipped.
+(`[plugins] folder`, `plugins/` beside gizzi.toml by default), or an installed package with an entry point in the group `gizzi`.
+Built-in rules and sources come in through the same door. A name taken twice is an error that says where the first lives; a plugin that
+cannot be loaded is reported by `gizzi doctor` and skipped.
 """
 WORDS = {
     "UNKNOWN": "What a rule returns where it cannot tell: an alert that fires goes on firing, one that does not stays silent.",
@@ -29,14 +29,14 @@ WORDS = {
     "Settings": "The whole configuration, frozen.",
     "Node": "How a source reaches a node; it asks for it as the parameter `node`.",
     "Ssh": "How a source reaches a validator's host; it asks for it as the parameter `ssh`.",
-    "CommandFailed": "A `SourceError`: a command on a host ended with another exit status than 0. `status`: which. `stderr`: the last line it "
-    "wrote there, printable, at most 200 characters, and untrusted.",
+    "CommandFailed": "A `SourceError`: a command on a host ended with another exit status than 0. `status`: which. `stderr`: the last "
+    "line it wrote there, printable, at most 200 characters, and untrusted.",
     "Http": "How a source reaches any other HTTP server; it asks for it as the parameter `http`.",
 }
 """For names whose docstring says nothing, or that cannot have one."""
 PARAMETERS = {
     "validator": "the validator it is called for",
-    "validators": "with `scope=\"fleet\"`: all that it applies to",
+    "validators": 'with `scope="fleet"`: all that it applies to',
     "node": "a [`Node`](#node)",
     "ssh": "an [`Ssh`](#ssh); None where `[ssh] user` is not set",
     "http": "an [`Http`](#http)",
@@ -86,8 +86,8 @@ def _one(name: str) -> str:
     else:
         parts.append(WORDS.get(name) or _doc(thing))
         if thing is gizzi.SourceError:
-            parts.append("`SourceError(kind, text)`, where kind is:")
-            parts.append(table(["kind", "means"], [(code(kind), meaning_of(kind, KINDS, "docs/generate/python_api.py, KINDS")) for kind in get_args(FailureKind)]))
+            told = [(code(kind), meaning_of(kind, KINDS, "docs/generate/python_api.py, KINDS")) for kind in get_args(FailureKind)]
+            parts += ["`SourceError(kind, text)`, where kind is:", table(["kind", "means"], told)]
         if dataclasses.is_dataclass(thing):
             parts.append("Fields: " + ", ".join(code(field.name) for field in dataclasses.fields(thing)) + ".")
         if getattr(thing, "_is_protocol", False):

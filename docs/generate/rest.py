@@ -16,7 +16,7 @@ from gizzi.sim.runner import settings_for
 from gizzi.store import open_store
 
 from .decisions import FACTS
-from .markdown import code, meaning_of, page, sentence, slug, table
+from .markdown import code, join, meaning_of, page, sentence, slug, table
 
 INTRO = """
 `gizzi watch` answers on `[api] listen`, 127.0.0.1:8080 unless the configuration says otherwise, and `gizzi demo` while it runs. The OpenAPI
@@ -39,8 +39,9 @@ The same objects come from `--json` and from the [REST API](rest.md): `gizzi sta
 [NetworkStatus](#networkstatus), `gizzi incidents --json` a list of [Incident](#incident), `gizzi incident ID --json` an
 [IncidentDetail](#incidentdetail), `gizzi scenario run --json` one object a line as [scenarios](scenarios.md#results) describes.
 
-Times are UTC in ISO 8601 (`2026-01-01T00:00:00.000Z`); durations in fields that end in `_s` are seconds; money in fields that end in `_usd` is
-US dollars as a decimal text. **A value that was not observed is null, never 0.** More fields may be added; these keep their names and types.
+Times are UTC in ISO 8601 (`2026-01-01T00:00:00.000Z`); durations in fields that end in `_s` are seconds; money in fields that end in
+`_usd` is US dollars as a decimal text. **A value that was not observed is null, never 0.** More fields may be added; these keep their
+names and types.
 """
 TITLES = {
     "NetworkStatus": "The whole fleet now.",
@@ -70,7 +71,8 @@ MEANINGS = {
     "name": "its name",
     "chain": "the chain's id",
     "finalization_lag": "best less finalized block; never below 0",
-    "health": "healthy, warning (something of low or medium severity fires), critical (high or critical), or unknown (what matters was not seen)",
+    "health": "healthy, warning (something of low or medium severity fires), critical (something of high or critical), or unknown (what "
+    "matters was not seen)",
     "reasons": "why, in words; the worst first",
     "up": "something of the node answers; false where everything that is read fails",
     "subject": "`validator/6`, `chain/flare` or `gizzi`",
@@ -153,7 +155,8 @@ def routes() -> list[tuple[str, str, dict[str, Any]]]:
 
 
 def rest_page() -> str:
-    summary = table(["route", "answers"], [(f"[`{method} {path}`](#{slug(f'{method} {path}')})", _about(op)) for method, path, op in routes()])
+    heads = [(f"{method} {path}", _about(operation)) for method, path, operation in routes()]
+    summary = table(["route", "answers"], [(f"[`{head}`](#{slug(head)})", about) for head, about in heads])
     return page("REST API", INTRO, summary, *(_route(*found) for found in routes()))
 
 
@@ -162,7 +165,7 @@ def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     body = operation["responses"]["200"].get("content", {})
     shape = next(iter(body.values()), {}).get("schema", {})
     answer = f"Answers {_type(shape).replace('list', 'a list')}." if shape else f"Answers Prometheus text:\n\n{own_metrics()}"
-    return "\n\n".join(part for part in (f"## {method} {path}", _about(operation), table(["parameter", "in", "type", "means"], rows), answer) if part)
+    return join(f"## {method} {path}", _about(operation), table(["parameter", "in", "type", "means"], rows), answer)
 
 
 def _about(operation: dict[str, Any]) -> str:
@@ -179,7 +182,8 @@ def _parameter(parameter: dict[str, Any]) -> str:
 
 def objects_page() -> str:
     schemas = document()["components"]["schemas"]
-    return page("JSON objects", OBJECTS_INTRO, *(_object(name, schemas[name]) for name in [*TITLES, *(name for name in object_names() if name not in TITLES)]))
+    names = [*TITLES, *(name for name in object_names() if name not in TITLES)]
+    return page("JSON objects", OBJECTS_INTRO, *(_object(name, schemas[name]) for name in names))
 
 
 def object_names() -> Iterable[str]:

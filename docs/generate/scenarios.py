@@ -12,7 +12,7 @@ from gizzi.sim import scenario
 from gizzi.sim.__main__ import _parser
 from gizzi.sim.faults import KINDS, Kind, Parameter
 
-from .markdown import code, meaning_of, number, page, table
+from .markdown import code, codes, meaning_of, number, page, table
 
 INTRO = """
 A scenario is a folder with a `scenario.toml`: a simulated fleet, what happens to it and when, and what must come of it.
@@ -57,9 +57,11 @@ RESULTS = """
 |---|---|
 | `scenario` | the folder's name |
 | `passed`, `failures` | whether everything expected came true; what did not, in words |
-| `incidents` | each an [Incident](objects.md#incident) with `opened_s` and `resolved_s`: simulated seconds since the first fault that names one of its validators, null where there is none |
+| `incidents` | each an [Incident](objects.md#incident), and `opened_s` and `resolved_s` |
 | `actions`, `violations`, `notifications`, `cost_usd` | empty or 0 so far: nothing is carried out, nobody is messaged, no model is asked |
 | `simulated_s`, `wall_s` | how long it lasted, in simulated and in real seconds |
+
+`opened_s` and `resolved_s` are simulated seconds since the first fault that names one of the incident's validators, null where none does.
 """
 SERVER = """
 `python -m gizzi.sim` serves such a fleet on loopback in real time, until Ctrl-C: each validator has a metrics page and a JSON-RPC port.
@@ -128,7 +130,7 @@ MEANINGS = {
 def scenarios_page() -> str:
     tables = [f"## {title}\n\n" + table(["key", "type", "default", "means"], _keys(title, model)) for title, model in TABLES.items()]
     kinds = table(["kind", "what happens", "parameters", "happens to"], map(_kind, KINDS.values()))
-    ends = "`clears_on` counts for nothing with " + ", ".join(code(kind.name) for kind in KINDS.values() if kind.brief) + ": they end by themselves."
+    ends = f"`clears_on` counts for nothing with {codes(kind.name for kind in KINDS.values() if kind.brief)}: they end by themselves."
     options = table(["option", "means"], simulator_options())
     return page(
         "Scenarios and the simulator",
@@ -156,7 +158,8 @@ def _keys(title: str, model: type[BaseModel]) -> Iterator[tuple[str, str, str, s
     for name in keys_of(title):
         field = model.model_fields[name]
         default = "required" if field.is_required() else _default(field.default)
-        yield code(name), _type(field.annotation), default, meaning_of(name, MEANINGS[title], f"docs/generate/scenarios.py, MEANINGS[{title!r}]")
+        meaning = meaning_of(name, MEANINGS[title], f"docs/generate/scenarios.py, MEANINGS[{title!r}]")
+        yield code(name), _type(field.annotation), default, meaning
 
 
 def _default(value: Any) -> str:
@@ -177,8 +180,8 @@ def _type(annotation: Any) -> str:
 
 
 def _kind(kind: Kind) -> tuple[str, str, str, str]:
-    where = "a chain" if kind.of_chain else "validators"
-    return f'<a id="{kind.name}"></a>{code(kind.name)}', kind.meaning, "; ".join(map(_parameter, kind.parameters, kind.parameters.values())), where
+    parameters = "; ".join(map(_parameter, kind.parameters, kind.parameters.values()))
+    return f'<a id="{kind.name}"></a>{code(kind.name)}', kind.meaning, parameters, "a chain" if kind.of_chain else "validators"
 
 
 def _parameter(name: str, about: Parameter) -> str:

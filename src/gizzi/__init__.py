@@ -2,8 +2,8 @@
 
 from gizzi import rule
 
-@rule("few_leaves", severity="low", hold="5m", needs=("number_leaves",))
-def few_leaves(v, fleet, *, above=20):
+@rule("many_leaves", severity="low", hold="5m", needs=("number_leaves",))
+def many_leaves(v, fleet, *, above=20):
     if v.number_leaves is not None and v.number_leaves > above:
         return f"{v.number_leaves} leaves: its view of the chain keeps forking"
 """

@@ -6,12 +6,14 @@ GizziError                 a plain line for a person; exit code 1
 ├── NotFound               no such validator, incident, rule …
 ├── StoreError             the database is locked, full, read-only or from a newer version
 │   └── StoreTaken         another Gizzi watches with it
+├── BudgetMet              too little money is left for a call to a model; names the budget and what is left
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
     └── CommandFailed      a command on its host ended with another exit status than 0
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Literal
 
 FailureKind = Literal["refused", "timeout", "unreadable", "unauthorised", "http", "rpc", "host_key", "internal"]
@@ -47,6 +49,15 @@ class StoreError(GizziError):
 
 class StoreTaken(StoreError):
     pass
+
+
+class BudgetMet(GizziError):
+    """A cheaper tier may still answer. budget: such as "day" or "day of the frontier tier". left_usd: what is left of it for such a call."""
+
+    def __init__(self, message: str, budget: str, left_usd: Decimal) -> None:
+        super().__init__(message)
+        self.budget = budget
+        self.left_usd = left_usd
 
 
 class SourceError(GizziError):

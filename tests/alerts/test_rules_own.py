@@ -109,9 +109,8 @@ def test_optional_observations_and_sources_that_are_not_in_use_are_no_fault():
 def test_a_source_that_never_answered_makes_no_rule_dead():
     host = {"unit_active": {"host"}, "cpu_ratio": {"host"}}
     gone = set(OBSERVATIONS) - set(host)
-    assert own.rule_dead(about_us(seen=gone, gives=host)) is None
-    assert own.rule_dead(about_us(seen=gone | {"cpu_ratio"}, gives=host, reporting={"metrics"})) is None
-    assert "process_down" in own.rule_dead(about_us(seen=gone | {"cpu_ratio"}, gives=host))
+    assert own.rule_dead(about_us(seen=gone, gives=host, reporting={"metrics"})) is None
+    assert "process_down" in own.rule_dead(about_us(seen=gone, gives=host))
 
 
 def test_it_is_too_early_to_tell_in_the_first_minutes():

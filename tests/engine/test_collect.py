@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gizzi.app import open_app
 from gizzi.clock import LiveClock, SimulatedClock, run_simulated
 from gizzi.config import Validator
 from gizzi.engine.collect import ASK_AGAIN_FOR_S, ASK_AGAIN_S, Collector
@@ -23,7 +24,6 @@ from gizzi.store import open_store
 from tools.simulated import fault
 from tools.sources import Bench, a_source
 
-from gizzi.app import open_app
 Test = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -69,14 +69,18 @@ async def test_one_that_reports_for_another_is_asked_half_way_between() -> None:
     sources = [a_source("rpc", fine), a_source("heartbeat", fine, reports="rpc")]
     bench = await Bench(sources, SimulatedClock(), validators=2).run(30)
     for number in (1, 2):
-        gaps = {round((beat - ask) % 5.0, 3) for ask, beat in zip(bench.times(number, "rpc"), bench.times(number, "heartbeat"), strict=False)}
+        gaps = {
+            round((beat - ask) % 5.0, 3) for ask, beat in zip(bench.times(number, "rpc"), bench.times(number, "heartbeat"), strict=False)
+        }
         assert gaps == {2.5}
         assert {c.source for c in bench.of(number, "heartbeat")} == {"rpc"}
 
 
 @in_virtual_time
 async def test_an_answer_is_believed_for_three_periods_and_a_time_out() -> None:
-    bench = await Bench([a_source("metrics", fine), a_source("slowly", fine, every="30s")], SimulatedClock(), every="2s", timeout="1s").run(40)
+    bench = await Bench([a_source("metrics", fine), a_source("slowly", fine, every="30s")], SimulatedClock(), every="2s", timeout="1s").run(
+        40
+    )
     assert {c.fresh_for_s for c in bench.of(1, "metrics")} == {7.0} and {c.fresh_for_s for c in bench.of(1, "slowly")} == {91.0}
 
 
@@ -97,7 +101,7 @@ async def test_one_that_hangs_delays_nobody_and_is_told_in_the_end() -> None:
     assert len(bench.times(1, "rpc")) >= len(calm.times(1, "rpc")) - 1, "its other way in goes on; it may have been asked early once"
     kinds = [c.failure.kind if c.failure else None for c in bench.of(1, "metrics")]
     assert kinds == ["timeout"] * len(kinds) and len(kinds) == 3
-    assert [b.failure.text for b in bench.of(1, "metrics") if b.failure][0] == "the source metrics did not end in time"
+    assert next(b.failure.text for b in bench.of(1, "metrics") if b.failure) == "the source metrics did not end in time"
 
 
 @in_virtual_time

@@ -60,7 +60,7 @@ class Model:
         for name, value in values.items():
             self.seen.setdefault(name, Seen()).looks.append((c.at, value, c.at + c.fresh_for_s))
         height = values.get("finalized_height")
-        if isinstance(height, int) and (self.watermark is None or height > self.watermark):
+        if isinstance(height, int) and height and (self.watermark is None or height > self.watermark):
             self.watermark = height
         if c.failure is None:
             self.failures.pop(c.source, None)

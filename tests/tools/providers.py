@@ -54,7 +54,9 @@ def _json(body: Any, status: str = "200 OK", **headers: str) -> bytes:
     return reply(json.dumps(body).encode(), status, content_type="application/json", **headers)
 
 
-def chat(text: str = "Fine.", usage: dict[str, Any] | None = None, *, no_usage: bool = False, tool: tuple[str, dict[str, Any]] | None = None) -> bytes:
+def chat(
+    text: str = "Fine.", usage: dict[str, Any] | None = None, *, no_usage: bool = False, tool: tuple[str, dict[str, Any]] | None = None
+) -> bytes:
     """An OpenAI chat completion; `tool`: the name and arguments of a call instead of text."""
     message: dict[str, Any] = {"role": "assistant", "content": text}
     if tool:
@@ -127,6 +129,23 @@ def anthropic_fault(status: str, kind: str, text: str, **headers: str) -> bytes:
     return _json({"type": "error", "error": {"type": kind, "message": text}}, status, **headers)
 
 
+def ollama(text: str = "Fine.", *, tool: tuple[str, dict[str, Any]] | None = None, **more: Any) -> bytes:
+    """An answer of Ollama's POST /api/chat, whole."""
+    said: dict[str, Any] = {"role": "assistant", "content": text}
+    if tool:
+        said = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": tool[0], "arguments": tool[1]}}]}
+    whole = {"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": said, "done": True, "done_reason": "stop"}
+    return _json(whole | {"prompt_eval_count": 12, "eval_count": 3} | more)
+
+
+def ollama_stream(*words: str, cut: bool = False) -> bytes:
+    """The same in pieces, one JSON object a line."""
+    lines = [{"model": "m", "message": {"role": "assistant", "content": word}, "done": False} for word in words]
+    end = {"model": "m", "message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+    lines += [] if cut else [end | {"prompt_eval_count": 12, "eval_count": len(words)}]
+    return reply("".join(json.dumps(line) + "\n" for line in lines).encode(), content_type="application/x-ndjson")
+
+
 def tags(*names: str) -> bytes:
     """Ollama's GET /api/tags."""
     return _json({"models": [{"name": name, "model": name, "size": 1, "digest": "0", "details": {}} for name in names]})
@@ -136,4 +155,18 @@ def html() -> bytes:
     return reply(b"<html><body>Welcome to the hotel's wireless network</body></html>", content_type="text/html")
 
 
-__all__ = ["FakeProvider", "anthropic_fault", "chat", "chat_stream", "fault", "html", "message", "never", "provider", "reply", "tags"]
+__all__ = [
+    "FakeProvider",
+    "anthropic_fault",
+    "chat",
+    "chat_stream",
+    "fault",
+    "html",
+    "message",
+    "never",
+    "ollama",
+    "ollama_stream",
+    "provider",
+    "reply",
+    "tags",
+]

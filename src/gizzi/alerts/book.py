@@ -212,7 +212,8 @@ def _describe(alert: Alert, rule: Rule, finding: Finding, view: ValidatorView | 
             turn.changed.append(alert)
     else:
         alert.evidence = tuple(_evidence(finding.evidence or rule.needs, validators, view, fleet))
-    alert.text = finding.text
+    if len(finding.validators) >= len(alert.validators) or view is not None or alert.state == "pending":
+        alert.text = finding.text
     alert.severity = severity  # type: ignore[assignment]
     alert.validators = validators
 

@@ -30,12 +30,13 @@ PHASE_STEP_S = 0.5
 """Polls begin half-way between two of these: what belongs together is in before the next evaluation."""
 LATENESS_WINDOW_S = 60.0
 LONGEST_TEXT = 500
+SAY_AGAIN_S = 60.0
 _OWN = "gizzi.sources."
 
 
 @dataclass(slots=True)
 class _Poll:
-    """One source of one validator (or of the fleet). thread: what its plain function ran in last. fault: what was last logged of it."""
+    """One source of one validator (or of the fleet). thread: what its plain function ran in last."""
 
     source: Source
     validators: Sequence[Validator]
@@ -46,7 +47,6 @@ class _Poll:
     failing_since: float | None = None
     nap: asyncio.Future[bool] | None = None
     thread: threading.Thread | None = None
-    fault: str | None = None
 
 
 class _Alarms:
@@ -92,6 +92,7 @@ class Collector:
         self._threads = threads
         self._inbox: list[Collected] = []
         self._late: list[tuple[float, float]] = []
+        self._said: dict[str, float] = {}
         self._alarms = _Alarms()
         common = {"node": reach.node, "ssh": reach.ssh, "http": reach.http, "fleet": fleet, "clock": clock, "settings": settings}
         self.polls = [poll for source in sources for poll in _polls(source, settings, validators, common)]
@@ -180,10 +181,11 @@ class Collector:
         return failure is None
 
     def _fault(self, poll: _Poll, what: str) -> Failure:
-        """A fault of the source itself: logged when it is new, whoever it befalls at every poll."""
+        """A fault of the source itself: logged once a minute, whomever it befalls."""
         text = one_line(f"the source {poll.source.name} {what}", LONGEST_TEXT)
-        if poll.fault != text:
-            poll.fault = text
+        now = self._clock.now()
+        if now - self._said.get(poll.source.name, -SAY_AGAIN_S) >= SAY_AGAIN_S:
+            self._said[poll.source.name] = now
             log.error("source_failed", source=poll.source.name, error=text, where=poll.source.where)
         return Failure("internal", text)
 

@@ -49,7 +49,7 @@ def dead_rules(watch: Watch, *, everything: bool = False) -> list[DeadRule]:
 
 def _judge(watch: Watch, rule: Rule, absent: bool) -> DeadRule:
     used = {poll.source.name for poll in watch.collector.polls}
-    givers = [source for source in watch.registry.sources if any(name in source.gives for name in rule.needs)]
+    givers = [source for source in watch.registry.sources if any(name in (*source.gives, f"{source.reports}_up") for name in rule.needs)]
     in_use = [source for source in givers if source.name in used]
     why: Why = "absent" if absent else "unread" if in_use else "unfed"
     return DeadRule(rule.name, why, rule.needs, _names(source.name for source in (in_use or givers)), rule.optional)

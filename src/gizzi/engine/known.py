@@ -65,11 +65,11 @@ async def _read(store: Store, clock: Clock) -> Known:
 
 def with_known(statuses: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], seen: set[tuple[str, str]]) -> list[dict[str, Any]]:
     """The statuses with a daemon's firing alerts as reasons, health raised by them. seen: (subject, rule) of what the look found itself."""
-    more: dict[str, list[dict[str, Any]]] = {}
+    more: dict[int, list[dict[str, Any]]] = {}
     for alert in alerts:
-        if (alert["subject"], alert["rule"]) not in seen:
-            more.setdefault(alert["subject"], []).append(alert)
-    return [_raised(status, more.get(f"validator/{status['number']}", [])) for status in statuses]
+        for number in alert["validators"] if (alert["subject"], alert["rule"]) not in seen else ():
+            more.setdefault(number, []).append(alert)
+    return [_raised(status, more.get(status["number"], [])) for status in statuses]
 
 
 def _raised(status: dict[str, Any], alerts: Sequence[dict[str, Any]]) -> dict[str, Any]:

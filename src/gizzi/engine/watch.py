@@ -11,10 +11,10 @@ from typing import Any
 
 import structlog
 
-from gizzi.alerts.alert import GIZZI, chain_subject, validator_subject
+from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
-from gizzi.alerts.incident import Incident
+from gizzi.alerts.incident import DecisionAction, Incident
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
 from gizzi.config import Chain, Settings, Validator
@@ -24,6 +24,7 @@ from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.status import status
+from gizzi.fleet.view import ChainView
 from gizzi.reach import Reach
 from gizzi.registry import Registry, Source
 from gizzi.store import Store
@@ -37,7 +38,7 @@ MARKS_EVERY_S = 300.0
 SAY_AGAIN_S = 60.0
 """A store that goes on failing is told this often."""
 FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa_set_id"})
-"""Observations that decisions stand on; nothing is decided before each source of them has had its first turn."""
+"""Observations that a restart stands on: each source of them must have had its first turn."""
 STATE_NEWS = {"opened", "reopened", "resolved", "merged"}
 """Changes that set an incident's state; with any other, a person's acknowledgement in the store stands."""
 
@@ -148,12 +149,13 @@ class Watch:
         own = [alert for incident in incidents for alert in incident.alerts.values()]
         at_home = {incident.id for incident in incidents if incident.state != "resolved"}
         loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] not in at_home]
+        turn = Turn(resolved=_superseded([*own, *loose], now))
+        loose = [alert for alert in loose if alert.state == "firing"]
         self.book.restore([*own, *loose], now)
         self.correlator.restore(incidents, loose, next_id)
         for number, height in (await self.store.watermarks()).items():
             if number in self.fleet.histories:
                 self.fleet.histories[number].watermark = height
-        turn = Turn()
         subjects = {validator_subject(v.number) for v in self.validators} | {chain_subject(c) for c in self.chains} | {GIZZI}
         self.book.drop_strangers(subjects, now, turn)
         await self._record(turn, self.correlator.step(now, turn, self.mutes))
@@ -182,9 +184,7 @@ class Watch:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)
 
     def _decide(self, now: float) -> list[Change]:
-        """Decide what is due, by reflex; not in the first moments of ours, when hardly anything is known."""
-        if now < self._decides_from:
-            return []
+        """Decide what is due, by reflex."""
         due = [i for i in self.correlator.open.values() if i.decide_at is not None and i.decide_at <= now]
         return [change for incident in due if (change := self._decide_one(incident, now)) is not None]
 
@@ -193,6 +193,8 @@ class Watch:
         facts = {number: self.facts(number) for number in incident.validators if number in self.fleet.validators}
         situation = reflex.Situation(incident, fleet, facts, reserve=self.settings.policy.reserve, now=now)
         decision = reflex.decide(situation)
+        if now < self._decides_from and _hangs_on_what_is_not_seen_yet(decision.action, facts):
+            return None
         incident.decide_at = now + reflex.LOOK_AGAIN_S if decision.action == "wait" else None
         if decision == incident.decision:
             return None
@@ -276,9 +278,9 @@ class Watch:
         self._broken = broken
 
     def _first_round_s(self) -> float:
-        """How long it takes until everything that decisions stand on has been asked once."""
+        """How long after our start it takes to see the facts, and who of the chain does not vote."""
         periods = [poll.every_s for poll in self.collector.polls if FACTS.intersection(poll.source.gives)]
-        return max(periods, default=0.0) + self.settings.collect.timeout_s
+        return max([*periods, ChainView.ABSENT_AFTER_S + self.settings.collect.every_s]) + self.settings.collect.timeout_s
 
     def _due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next[what]:
@@ -289,7 +291,7 @@ class Watch:
     def own_view(self, now: float) -> OwnView:
         """What rules about ourselves look at."""
         seen = self.fleet.seen()
-        reporting = {name.removesuffix("_up") for name in seen if name.endswith("_up")}
+        reporting = {name.removesuffix("_up") for name in seen if name.endswith("_up") and self.fleet.ever_answered(name)}
         return OwnView(
             now,
             self.settings,
@@ -303,11 +305,29 @@ class Watch:
         )
 
 
+def _hangs_on_what_is_not_seen_yet(action: DecisionAction, facts: Mapping[int, Facts]) -> bool:
+    """Whether more knowledge could make it another decision; a person is called, or waited for, at once."""
+    return action == "restart" or (action == "investigate" and any(f.unknown() for f in facts.values()))
+
+
+def _superseded(alerts: Iterable[Alert], now: float) -> list[Alert]:
+    """Ends all but the latest of those that fire under one key, which no sane store holds; returns what it ended."""
+    latest: dict[Key, Alert] = {}
+    older: list[Alert] = []
+    for alert in sorted((alert for alert in alerts if alert.state == "firing"), key=lambda alert: alert.since):
+        if alert.key in latest:
+            older.append(latest[alert.key])
+        latest[alert.key] = alert
+    for alert in older:
+        alert.state, alert.resolved_at = "resolved", now
+    return older
+
+
 def _gives(sources: Mapping[str, Source]) -> dict[str, set[str]]:
     """By observation, as which sources those report that can give it."""
     gives: dict[str, set[str]] = {}
     for source in sources.values():
-        for name in source.gives:
+        for name in (*source.gives, f"{source.reports}_up"):
             gives.setdefault(name, set()).add(source.reports)
     return gives
 

@@ -69,6 +69,11 @@ class Fleet:
             self._seen = (known, {name for history in self.histories.values() for name in history.tracks})
         return self._seen[1]
 
+    def ever_answered(self, up_name: str) -> bool:
+        """Whether the source of which `<source>_up` tells has ever answered, for any validator."""
+        tracks = (history.tracks.get(up_name) for history in self.histories.values())
+        return any(track is not None and (track.value or track.moves > 0) for track in tracks)
+
     def view(self, number: int, now: float) -> ValidatorView:
         """The validator as of its latest change, without what has gone stale since; empty where nothing was ever seen."""
         view = self._views.get(number)

@@ -5,13 +5,11 @@ closed: calls go through. open: none does. half-open: one trial is under way, an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 State = Literal["closed", "open", "half-open"]
-FAILURES = 3
+FAILURES = 5
 """In a row, until it opens."""
 OPEN_S = 10.0
 LONGEST_OPEN_S = 300.0
@@ -68,12 +66,3 @@ class Breakers:
         """Whether a call would go through now; asking does not take the trial."""
         found = self._breakers.get(model)
         return found is None or (found.state(now) != "open" and not found.on_trial)
-
-    @contextmanager
-    def trial(self, model: str) -> Iterator[Breaker]:
-        """Around one call: whatever ends it, a trial does not stay taken."""
-        breaker = self.of(model)
-        try:
-            yield breaker
-        finally:
-            breaker.abandoned()

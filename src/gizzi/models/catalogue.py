@@ -107,3 +107,8 @@ def price_json(price: Price) -> dict[str, Any]:
 
 def is_retired(model: Model, today: date) -> bool:
     return model.retired is not None and model.retired <= today
+
+
+def is_forwarded(name: str) -> bool:
+    """Ollama passes models with such a tag on to its own cloud: they are neither local nor free."""
+    return name.endswith(("-cloud", ":cloud"))

@@ -12,33 +12,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from gizzi.models.catalogue import Catalogue, Reachable, is_retired
-from gizzi.models.merge import is_forwarded
+from gizzi.models.budget import BudgetLeft, shown_usd
+from gizzi.models.catalogue import MODEL_TIERS, Catalogue, Reachable, is_forwarded, is_retired
 from gizzi.models.model import Model, Provider
-from gizzi.models.task import Task, Usage
+from gizzi.models.task import Task, Tier, Usage
 
 BYTES_PER_TOKEN = 3.5
 """English prose has about 4.3, code and logs 3 to 3.7; an estimate that is too high only chooses a model with more room."""
 RuleName = Literal["privacy", "context", "capability", "retired", "reachable", "price", "budget"]
-
-
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What was spent, and what may be. left_usd: the smaller of what the day's and the month's budget leave; None: no limit.
-
-    reserve_usd: the part of it that only critical work may use.
-    """
-
-    left_usd: Decimal | None = None
-    reserve_usd: Decimal = Decimal(0)
-    day_usd: Decimal = Decimal(0)
-    month_usd: Decimal = Decimal(0)
-
-    def allowed_usd(self, critical: bool) -> Decimal | None:
-        """For one task; never negative. None: no limit."""
-        if self.left_usd is None:
-            return None
-        return max(Decimal(0), self.left_usd if critical else self.left_usd - self.reserve_usd)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +30,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One task before the hard rules. tokens: of its prompt, estimated. allowed_usd: None: no limit. named: the model a person asked for by its
-    id. unknown_prices: a person allows models whose price nobody knows."""
+    """One task before the hard rules.
+
+    tokens: of its prompt, estimated. budgets: for each tier the budget with the least left for this task, and how much that is. named: the
+    model that a person asked for by its id. unknown_prices: a person allows models whose price nobody knows.
+    """
 
     task: Task
     tokens: int
@@ -58,7 +42,7 @@ class Case:
     providers: Mapping[str, Provider]
     reachable: Reachable
     today: date
-    allowed_usd: Decimal | None
+    budgets: Mapping[Tier, tuple[str, Decimal]]
     named: str | None
     unknown_prices: bool
 
@@ -71,12 +55,13 @@ class Case:
 
 
 def case_of(
-    task: Task, catalogue: Catalogue, reachable: Reachable, spend: Spend, today: date, named: str | None, unknown_prices: bool
+    task: Task, catalogue: Catalogue, reachable: Reachable, budget_left: BudgetLeft, today: date, named: str | None, unknown_prices: bool
 ) -> Case:
     tokens = estimate_tokens(task.text) + task.context_tokens
-    allowed_usd = spend.allowed_usd(is_critical(task))
+    critical = is_critical(task)
+    budgets = {tier: budget_left.tightest(tier=tier, role=task.role, critical=critical) for tier in MODEL_TIERS}
     local = frozenset(catalogue.tiers["local"])
-    return Case(task, tokens, local, catalogue.providers, reachable, today, allowed_usd, named, unknown_prices)
+    return Case(task, tokens, local, catalogue.providers, reachable, today, budgets, named, unknown_prices)
 
 
 def estimate_tokens(text: str) -> int:
@@ -125,12 +110,13 @@ def _price(model: Model, case: Case) -> str | None:
 
 
 def _budget(model: Model, case: Case) -> str | None:
-    if case.allowed_usd is None or model.price is None:
-        return None
+    name, left_usd = case.budgets[model.tier]
+    if model.price is None:
+        return None if left_usd > 0 else f"the budget of the {name} is met, and nobody knows its price"
     cost_usd = model.price.of(Usage(case.tokens, case.task.output_tokens))
-    if cost_usd == 0 or cost_usd <= case.allowed_usd:
+    if cost_usd == 0 or cost_usd <= left_usd:
         return None
-    return f"over budget: it may cost ${cost_usd:.4f}, ${case.allowed_usd:.4f} is left"
+    return f"the budget of the {name} is met: it may cost {shown_usd(cost_usd)}, {shown_usd(left_usd)} is left"
 
 
 _RULES: tuple[tuple[RuleName, Callable[[Model, Case], str | None]], ...] = (

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gizzi.config import Settings, explain, nearest
 from gizzi.errors import ConfigError
-from gizzi.models.catalogue import MODEL_TIERS, Catalogue
+from gizzi.models.catalogue import MODEL_TIERS, Catalogue, is_forwarded
 from gizzi.models.model import Model, Price, PriceSource, Provider
 from gizzi.models.prices import Known, look_up, price_of_row
 from gizzi.models.task import TIERS, Tier
@@ -55,7 +55,7 @@ _Kind = TypeVar("_Kind", bound=_File)
 
 @dataclass(slots=True)
 class _Stack:
-    """Rows laid over one another. where: the file that last said anything of it. own: models whose tier was not shipped but said by a person."""
+    """Rows laid over one another. where: the file that last spoke of it. own: models of which a person, not we, said the tier."""
 
     providers: dict[str, dict[str, Any]] = field(default_factory=dict)
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -146,9 +146,8 @@ class _Builder:
         if missing:
             raise ConfigError(f"{where}: [providers.{name}] {missing} is missing")
         if row["api"] not in self.apis:
-            raise ConfigError(
-                f"{where}: [providers.{name}] api: {row['api']!r} is spoken by nothing here{nearest(row['api'], list(self.apis))}"
-            )
+            hint = nearest(row["api"], list(self.apis))
+            raise ConfigError(f"{where}: [providers.{name}] api: nothing here speaks {row['api']!r}{hint}")
         local = row.get("local")
         if local is None:
             local = row["api"] == "ollama" and _is_near(row["url"])
@@ -231,11 +230,6 @@ class _Builder:
 
     def _known(self, provider: Provider, called: str) -> Known | None:
         return look_up(provider.url, called, self.today, self.shipped.data["checked"])
-
-
-def is_forwarded(name: str) -> bool:
-    """Ollama passes models with such a tag on to its own cloud: they are neither local nor free."""
-    return name.endswith(("-cloud", ":cloud"))
 
 
 def _is_near(url: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from gizzi.errors import ConfigError
-from gizzi.models import guarded_http
+from gizzi.models import guarded_http, wire_ollama
 from gizzi.models.model import Model, Provider
-from gizzi.models.retry import ModelCallFailed
 
 OPENAI_HOST = "api.openai.com"
 Key = Callable[[Provider], SecretStr | None]
@@ -55,17 +55,7 @@ def _anthropic(provider: Provider, model: Model, key: str, http: Any) -> Any:
     return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client))
 
 
-def _ollama(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    from openai import AsyncOpenAI
-    from pydantic_ai.models.ollama import OllamaModel
-    from pydantic_ai.providers.ollama import OllamaProvider
-
-    url = provider.url.rstrip("/")
-    client = AsyncOpenAI(base_url=url if url.endswith("/v1") else f"{url}/v1", api_key=key or "none", http_client=http, max_retries=0)
-    return OllamaModel(model.name, provider=OllamaProvider(openai_client=client))
-
-
-WIRES: Mapping[str, Wire] = {"openai": _openai, "google": _google, "mistral": _openai, "anthropic": _anthropic, "ollama": _ollama}
+WIRES: Mapping[str, Wire] = {"openai": _openai, "google": _google, "mistral": _openai, "anthropic": _anthropic, "ollama": wire_ollama.build}
 
 
 class Providers:
@@ -107,9 +97,14 @@ class Providers:
 
     def _client(self) -> Any:
         if self._http is None:
+            _quiet()
             self._http = guarded_http.client()
         return self._http
 
 
+def _quiet() -> None:
+    """What a provider's odd counts make the library say on stderr, we say in the answer."""
+    warnings.filterwarnings("ignore", message="Failed to extract usage")
+
+
 _KEY_LIKE = re.compile(r"\b(?:sk|pk|key|AIza|xai|gsk|Bearer)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
-__all__ = ["WIRES", "ModelCallFailed", "Providers", "Wire"]

@@ -13,8 +13,9 @@ from datetime import datetime
 
 from gizzi.config import Settings
 from gizzi.errors import ConfigError, GizziError, NotFound, UsageError
+from gizzi.models.budget import BudgetLeft
 from gizzi.models.catalogue import MODEL_TIERS, Catalogue, Reachable
-from gizzi.models.hard import Refusal, Spend, case_of, is_critical
+from gizzi.models.hard import Refusal, case_of, is_critical
 from gizzi.models.model import Model
 from gizzi.models.task import Considered, Route, Task, Tier
 from gizzi.registry import Registry, Strategy
@@ -36,7 +37,7 @@ def choose(
     task: Task,
     catalogue: Catalogue,
     reachable: Reachable,
-    spend: Spend,
+    budget_left: BudgetLeft,
     strategies: Sequence[Strategy],
     now: datetime,
     *,
@@ -49,12 +50,12 @@ def choose(
     named, tier = _named(task, catalogue)
     if task.at is None:
         task = replace(task, at=now)
-    case = case_of(task, catalogue, reachable, spend, now.date(), named.id if named else None, unknown_prices)
+    case = case_of(task, catalogue, reachable, budget_left, now.date(), named.id if named else None, unknown_prices)
     refusals = {model.id: refusal for model in catalogue.models.values() if (refusal := case.refusal(model))}
     if named is not None and named.id in refusals:
         raise _forbidden(named, refusals[named.id], catalogue)
     left = {tier: [catalogue.models[name] for name in catalogue.tiers[tier] if name not in refusals] for tier in MODEL_TIERS}
-    wish = _wish(task, named, tier, left, strategies, spend)
+    wish = _wish(task, named, tier, left, strategies, budget_left)
     return _route(wish, catalogue, left, refusals)
 
 
@@ -94,7 +95,12 @@ def _forbidden(model: Model, refusal: Refusal, catalogue: Catalogue) -> GizziErr
 
 
 def _wish(
-    task: Task, named: Model | None, tier: Tier | None, left: Mapping[Tier, Sequence[Model]], strategies: Sequence[Strategy], spend: Spend
+    task: Task,
+    named: Model | None,
+    tier: Tier | None,
+    left: Mapping[Tier, Sequence[Model]],
+    strategies: Sequence[Strategy],
+    budget_left: BudgetLeft,
 ) -> _Wish:
     if is_critical(task):
         return _Wish("frontier", "critical", "critical work goes to the frontier tier", notes=_set_aside(named, tier, left))
@@ -105,7 +111,7 @@ def _wish(
     candidates = list({model.id: model for tier in MODEL_TIERS for model in left[tier]}.values())
     notes: list[str] = []
     for strategy in strategies:
-        wish, trouble = _opinion(strategy, task, candidates, spend)
+        wish, trouble = _opinion(strategy, task, candidates, budget_left)
         if wish is not None:
             return replace(wish, notes=tuple(notes))
         notes += [trouble] if trouble else []
@@ -120,9 +126,9 @@ def _set_aside(named: Model | None, tier: Tier | None, left: Mapping[Tier, Seque
     return (f"{asked} was asked for, but criticality comes first",)
 
 
-def _opinion(strategy: Strategy, task: Task, candidates: Sequence[Model], spend: Spend) -> tuple[_Wish | None, str | None]:
+def _opinion(strategy: Strategy, task: Task, candidates: Sequence[Model], budget_left: BudgetLeft) -> tuple[_Wish | None, str | None]:
     """What a strategy wants, or what was wrong with its answer; neither where it has no opinion."""
-    said, failure = strategy.ask(task, candidates, spend)
+    said, failure = strategy.ask(task, candidates, budget_left)
     if failure is not None:
         return None, f"the strategy {strategy.name} failed ({failure})"
     if said is None:

@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 
 from gizzi.errors import GizziError, UsageError
 from gizzi.models.features import BLOCKS, BUCKETS, SHAPE, Features, extract
-from gizzi.models.learned import Curve, Head, LearnedRouter, Seen, curve, make_head, probability, standardise
+from gizzi.models.learned import Curve, Head, LearnedRouter, Look, Seen, curve, make_head, probability, standardise
 
 FOLDS = 5
-SHARED_STRENGTHS = (0.05, 0.1, 0.2, 0.4)
-OWN_STRENGTHS = (0.025, 0.05, 0.1, 0.2)
+SHARED_STRENGTHS = (0.1, 0.2, 0.4, 0.8)
+OWN_STRENGTHS = (0.05, 0.1, 0.2)
 """Inverse regularisation of the shared head and of a model's correction, from which training chooses."""
 PRIOR_OUTCOMES = 20.0
 """How many outcomes the prior counts for in a model's scale, bias and calibration."""
 PRIOR_POINTS = 32
-FREE = 10.0
-"""Enlarges the shared head's prediction, so that regularisation hardly holds back how much of it a model takes over."""
+FREE = 3.0
+"""Enlarges the base's prediction as a column, so that regularisation hardly holds back how much of it a model takes over."""
 FEWEST = 20
+"""Different prompts, of each model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,6 @@ class _Line(NamedTuple):
     def logits(self, x: Any) -> Any:
         return x @ self.weights + self.bias
 
-    def scaled(self, slope: float, shift: float) -> _Line:
-        return _Line(self.weights * slope, self.bias * slope + shift)
-
 
 class _Table(NamedTuple):
     """Outcomes as arrays. x, fold: one row for each distinct prompt (and answer). row, model, right: one entry for each outcome."""
@@ -69,17 +67,22 @@ def train(outcomes: Sequence[Outcome], tiers: Mapping[str, str], *, seed: int = 
     _need_scikit_learn()
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     _check(outcomes, names, tiers)
-    texts = list(dict.fromkeys((outcome.prompt, outcome.answer if reads_answer else None) for outcome in outcomes))
+    outcomes = _of_what_is_read(outcomes, reads_answer)
+    texts = list(dict.fromkeys((outcome.prompt, outcome.answer) for outcome in outcomes))
     found = [extract(*text) for text in texts]
     centre, spread = _standard(found)
     table = _table(outcomes, texts, [standardise(features, centre, spread) for features in found], names, seed)
-    strength, held_out = _choose_shared(table)
-    (shared,) = _fit(table.x[table.row], table.right, [strength])
-    lines, logits = _fit_heads(table, shared, held_out, len(names))
-    counts = [int((table.model == number).sum()) for number in range(len(names))]
-    heads = {name: _head(line, tiers[name], count) for name, line, count in zip(names, lines, counts, strict=True)}
-    router = LearnedRouter(centre, spread, _head(shared, "", len(outcomes)), heads, reads_answer=reads_answer)
-    return replace(router, curves=_curves(names, logits))
+    paths = [_fit_shared(table.x[table.row[kept]], table.right[kept], SHARED_STRENGTHS) for kept in _without_each_fold(table)]
+    tried = [logits for lines in zip(*paths, strict=True) for logits in _held_out(table, lines, len(names))]
+    best, calibrations = _best(table, tried)
+    strength, own_strength = SHARED_STRENGTHS[best // len(OWN_STRENGTHS)], OWN_STRENGTHS[best % len(OWN_STRENGTHS)]
+    (shared,) = _fit_shared(table.x[table.row], table.right, [strength])
+    heads = {}
+    for number, name in enumerate(names):
+        mine = table.model == number
+        (line,) = _on_top(table.x[table.row[mine]], shared, table.right[mine], [own_strength])
+        heads[name] = _head(line, tiers[name], int(mine.sum()), *calibrations[number])
+    return LearnedRouter(centre, spread, heads, _curves(names, tried[best], calibrations), reads_answer)
 
 
 def add_model(router: LearnedRouter, model: str, tier: str, outcomes: Sequence[Outcome], *, seed: int = 0) -> LearnedRouter:
@@ -88,12 +91,14 @@ def add_model(router: LearnedRouter, model: str, tier: str, outcomes: Sequence[O
     _need_scikit_learn()
     _check(outcomes, [model], {model: tier})
     others = replace(router, heads={name: head for name, head in router.heads.items() if name != model})
-    base = _line(others.prior(tier))
-    texts = list(dict.fromkeys((outcome.prompt, outcome.answer if router.reads_answer else None) for outcome in outcomes))
+    base = _line((others if any(head.labels for head in others.heads.values()) else router).prior(tier))
+    outcomes = _of_what_is_read(outcomes, router.reads_answer)
+    texts = list(dict.fromkeys((outcome.prompt, outcome.answer) for outcome in outcomes))
     table = _table(outcomes, texts, [router.see(*text) for text in texts], [model], seed)
-    (line,), _ = _fit_heads(table, base, [base] * FOLDS, 1)
+    best, ((slope, shift),) = _best(table, _held_out(table, [base] * FOLDS, 1))
+    (line,) = _on_top(table.x[table.row], base, table.right, [OWN_STRENGTHS[best]])
     kept = {pair: measured for pair, measured in router.curves.items() if model not in pair}
-    return replace(router, heads={**others.heads, model: _head(line, tier, len(outcomes))}, curves=kept)
+    return replace(router, heads={**others.heads, model: _head(line, tier, len(outcomes), slope, shift)}, curves=kept)
 
 
 def _need_scikit_learn() -> None:
@@ -104,16 +109,22 @@ def _need_scikit_learn() -> None:
 
 
 def _check(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str, str]) -> None:
+    if not outcomes:
+        raise UsageError("there are no outcomes to train a router from")
     for name in names:
         if name not in tiers:
             raise UsageError(f"the outcomes name the model {name!r}, of which no tier is given")
-        mine = [outcome.right for outcome in outcomes if outcome.model == name]
-        if len(mine) < FEWEST or len(set(mine)) < 2:
+        mine = [outcome for outcome in outcomes if outcome.model == name]
+        prompts, right = len({outcome.prompt for outcome in mine}), sum(outcome.right for outcome in mine)
+        if prompts < FEWEST or right in (0, len(mine)):
             raise UsageError(
-                f"{name} has {len(mine)} outcomes, {sum(mine)} of them right; a router learns from {FEWEST} or more, both right and wrong"
+                f"{name}: {len(mine)} outcomes of {prompts} different prompts, {right} of them right, are too few to learn from;"
+                f" it takes {FEWEST} prompts, and both right and wrong answers"
             )
-    if not names:
-        raise UsageError("there are no outcomes to train a router from")
+
+
+def _of_what_is_read(outcomes: Sequence[Outcome], reads_answer: bool) -> Sequence[Outcome]:
+    return outcomes if reads_answer else [replace(outcome, answer=None) for outcome in outcomes]
 
 
 def _standard(found: Sequence[Features]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -133,13 +144,12 @@ def _table(
     import numpy
 
     places = {text: place for place, text in enumerate(texts)}
-    answered = any(answer is not None for _, answer in texts)
     prompts = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompt for prompt, _ in texts))}
     dealt = numpy.random.default_rng(seed).permutation(len(prompts)) % FOLDS
     return _Table(
         x=_common(_matrix(seen)),
         fold=dealt[[prompts[prompt] for prompt, _ in texts]],
-        row=numpy.array([places[outcome.prompt, outcome.answer if answered else None] for outcome in outcomes]),
+        row=numpy.array([places[outcome.prompt, outcome.answer] for outcome in outcomes]),
         model=numpy.array([names.index(outcome.model) for outcome in outcomes]),
         right=numpy.array([int(outcome.right) for outcome in outcomes]),
     )
@@ -177,6 +187,8 @@ def _fit(x: Any, right: Any, strengths: Sequence[float], weights: Any = None) ->
     from sklearn.linear_model import LogisticRegression
 
     columns = numpy.flatnonzero(abs(x).sum(axis=0))
+    if not len(columns):
+        columns = numpy.array([0])
     used = x[:, columns]
     model = LogisticRegression(warm_start=True, max_iter=1000, tol=1e-4)
     lines = []
@@ -188,53 +200,52 @@ def _fit(x: Any, right: Any, strengths: Sequence[float], weights: Any = None) ->
     return lines
 
 
-def _choose_shared(table: _Table) -> tuple[float, list[_Line]]:
-    """The strength that predicts left-out prompts best, and the lines that predict them, one for each fold."""
-    fold = table.fold[table.row]
-    losses = [0.0] * len(SHARED_STRENGTHS)
-    paths = []
-    for number in range(FOLDS):
-        kept, out = fold != number, fold == number
-        paths.append(_fit(table.x[table.row[kept]], table.right[kept], SHARED_STRENGTHS))
-        for place, line in enumerate(paths[-1]):
-            losses[place] += _log_loss(line.logits(table.x[table.row[out]]), table.right[out])
-    best = losses.index(min(losses))
-    return SHARED_STRENGTHS[best], [path[best] for path in paths]
+def _fit_shared(x: Any, right: Any, strengths: Sequence[float]) -> list[_Line]:
+    """With one right and one wrong answer to an empty prompt added, so that neither is ever missing."""
+    import numpy
+    from scipy.sparse import csr_matrix, vstack
+
+    return _fit(vstack([x, csr_matrix((2, x.shape[1]))]).tocsr(), numpy.r_[right, 0, 1], strengths)
 
 
-def _fit_heads(table: _Table, base: _Line, held_out: Sequence[_Line], models: int) -> tuple[list[_Line], Any]:
-    """Each model's line on top of the base, calibrated; and the calibrated logits of every prompt by lines that did not learn from it.
+def _without_each_fold(table: _Table) -> list[Any]:
+    """For each fold, which outcomes are of other folds' prompts."""
+    return [table.fold[table.row] != number for number in range(FOLDS)]
 
-    held_out: for each fold a base that did not learn from its prompts.
+
+def _held_out(table: _Table, bases: Sequence[_Line], models: int) -> list[Any]:
+    """For each of OWN_STRENGTHS: the logit of each prompt (row) and model (column), by a line that did not learn from the prompt.
+
+    bases: for each fold a base that did not learn from its prompts.
     """
-    tried = _predictions(table, held_out, models)
-    losses = [_log_loss(logits[table.row, table.model], table.right) for logits in tried]
-    best = losses.index(min(losses))
-    logits = tried[best]
-    lines = []
-    for number in range(models):
-        mine = table.model == number
-        slope, shift = _calibration(logits[table.row[mine], number], table.right[mine])
-        logits[:, number] = logits[:, number] * slope + shift
-        (line,) = _on_top(table.x[table.row[mine]], base, table.right[mine], [OWN_STRENGTHS[best]])
-        lines.append(line.scaled(slope, shift))
-    return lines, logits
-
-
-def _predictions(table: _Table, held_out: Sequence[_Line], models: int) -> list[Any]:
-    """For each of OWN_STRENGTHS: for each prompt and model the logit by a line that did not learn from the prompt."""
     import numpy
 
     tried = [numpy.zeros((table.x.shape[0], models)) for _ in OWN_STRENGTHS]
-    fold = table.fold[table.row]
-    for number, base in enumerate(held_out):
+    for number, (base, others) in enumerate(zip(bases, _without_each_fold(table), strict=True)):
         out = table.fold == number
         for model in range(models):
-            kept = (fold != number) & (table.model == model)
+            kept = others & (table.model == model)
             path = _on_top(table.x[table.row[kept]], base, table.right[kept], OWN_STRENGTHS)
             for logits, line in zip(tried, path, strict=True):
                 logits[out, model] = line.logits(table.x[out])
     return tried
+
+
+def _best(table: _Table, tried: Sequence[Any]) -> tuple[int, list[tuple[float, float]]]:
+    """Which of the held-out logits are nearest to the outcomes once calibrated, and each model's calibration there."""
+    losses, calibrations = [], []
+    for logits in tried:
+        loss, pairs = 0.0, []
+        for number in range(logits.shape[1]):
+            mine = table.model == number
+            found, right = logits[table.row[mine], number], table.right[mine]
+            slope, shift = _calibration(found, right)
+            loss += _log_loss(slope * found + shift, right)
+            pairs.append((slope, shift))
+        losses.append(loss)
+        calibrations.append(pairs)
+    best = losses.index(min(losses))
+    return best, calibrations[best]
 
 
 def _on_top(x: Any, base: _Line, right: Any, strengths: Sequence[float]) -> list[_Line]:
@@ -248,9 +259,7 @@ def _on_top(x: Any, base: _Line, right: Any, strengths: Sequence[float]) -> list
     imagined = hstack([csr_matrix(FREE * points[:, None]), csr_matrix((len(points), x.shape[1]))])
     path = _fit(vstack([own, imagined]).tocsr(), numpy.r_[right, prior], strengths, numpy.r_[numpy.ones(len(right)), weights])
     scales = [FREE * float(line.weights[0]) for line in path]
-    return [
-        _Line(scale * base.weights + line.weights[1:], scale * base.bias + line.bias) for scale, line in zip(scales, path, strict=True)
-    ]
+    return [_Line(scale * base.weights + line.weights[1:], scale * base.bias + line.bias) for scale, line in zip(scales, path, strict=True)]
 
 
 def _prior(logits: Any) -> tuple[Any, Any, Any]:
@@ -280,9 +289,10 @@ def _log_loss(logits: Any, right: Any) -> float:
     return float(numpy.logaddexp(0, numpy.where(right == 1, -logits, logits)).sum())
 
 
-def _head(line: _Line, tier: str, labels: int) -> Head:
+def _head(line: _Line, tier: str, labels: int, slope: float, shift: float) -> Head:
     split = len(BLOCKS) * BUCKETS
-    return make_head(tier, labels, line.bias, line.weights[split:].tolist(), line.weights[:split].reshape(len(BLOCKS), BUCKETS).tolist())
+    buckets = line.weights[:split].reshape(len(BLOCKS), BUCKETS).tolist()
+    return make_head(tier, labels, line.bias, slope, shift, line.weights[split:].tolist(), buckets)
 
 
 def _line(head: Head) -> _Line:
@@ -291,12 +301,11 @@ def _line(head: Head) -> _Line:
     return _Line(numpy.concatenate([*(numpy.array(block) * head.step for block in head.buckets), numpy.array(head.shape)]), head.bias)
 
 
-def _curves(names: Sequence[str], logits: Any) -> dict[tuple[str, str], Curve]:
+def _curves(names: Sequence[str], logits: Any, calibrations: Sequence[tuple[float, float]]) -> dict[tuple[str, str], Curve]:
     """For each pair of models, the better one last."""
-    right = [[probability(logit) for logit in logits[:, number].tolist()] for number in range(len(names))]
-    found = {}
-    for weak, low in zip(names, right, strict=True):
-        for strong, high in zip(names, right, strict=True):
-            if sum(low) < sum(high):
-                found[weak, strong] = curve(low, high)
-    return found
+    looks = []
+    for column, (slope, shift) in zip(logits.T.tolist(), calibrations, strict=True):
+        looks.append([Look(probability(logit), probability(slope * logit + shift)) for logit in column])
+    expected = [sum(look.right for look in column) for column in looks]
+    order = sorted(range(len(names)), key=expected.__getitem__)
+    return {(names[a], names[b]): curve(looks[a], looks[b]) for place, a in enumerate(order) for b in order[place + 1 :]}

@@ -66,7 +66,7 @@ async def prometheus(validators: Sequence[Validator], http: Http, settings: Sett
     every="host",
     reports="prometheus",
     applies=_applies,
-    gives=(*_GIVES_SLOWLY, *node_exporter.GIVES),
+    gives=_GIVES_SLOWLY,
 )
 async def prometheus_slow(validators: Sequence[Validator], http: Http, settings: Settings) -> Seen:
     """What costs the server more or changes slowly: channels, ended tasks, and hosts where it scrapes their node_exporter too.

@@ -10,6 +10,8 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Connection, Float, Index, Integer, MetaData, String, Table, Text
 
 tables = MetaData()
+_LOCK = 0x47697A7A69
+"""The ledger's advisory lock on PostgreSQL; any number nobody else uses."""
 
 entries = Table(
     "ledger_entries",
@@ -81,3 +83,11 @@ Index("answer_cache_expires", answers.c.expires_at)
 
 def create(connection: Connection) -> None:
     tables.create_all(connection)
+
+
+def alone(connection: Connection) -> None:
+    """Until the transaction ends, nobody else reads the ledger to write it: what is checked here still holds when it is written."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")

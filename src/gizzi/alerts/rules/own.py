@@ -10,8 +10,10 @@ from gizzi import UNKNOWN, Answer, Settings, duration_text, rule
 
 
 class Own(Protocol):
-    """What is known of ourselves. gives: the sources in use that can give an observation. reporting: sources that answered. broken: rules
-    that fail, and how."""
+    """What is known of ourselves.
+
+    gives: the sources in use that can give an observation. reporting: sources that ever answered. broken: rules that fail, and how.
+    """
 
     settings: Settings
     rules: Iterable[Any]
@@ -29,12 +31,11 @@ def dead_rules(gizzi: Own, *, optional: bool = False) -> list[Any]:
     Where no source in use gives any, as without SSH, the rule is off rather than dead; so is, unless asked for, one whose observations
     are optional.
     """
-    answered = {source for name in gizzi.seen for source in gizzi.gives.get(name, ()) if not name.endswith("_up")} & gizzi.reporting
     dead = []
     for item in gizzi.rules:
         if (item.optional and not optional) or item.scope not in ("validator", "chain") or any(name in gizzi.seen for name in item.needs):
             continue
-        if any(source in answered for name in item.needs for source in gizzi.gives.get(name, ())):
+        if any(source in gizzi.reporting for name in item.needs for source in gizzi.gives.get(name, ())):
             dead.append(item)
     return dead
 

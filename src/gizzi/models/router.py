@@ -1,0 +1,312 @@
+"""`Router`: the one way to ask a model, from Python and from every face.
+
+router = Router()                                   # reads gizzi.toml where there is one
+answer = await router.ask("Is validator 6 healthy?")
+result = router.query("Is validator 6 healthy?")    # for scripts
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from gizzi import registry as registries
+from gizzi.clock import Clock, LiveClock
+from gizzi.config import Settings, load
+from gizzi.errors import GizziError
+from gizzi.models import prompts
+from gizzi.models.breaker import Breakers
+from gizzi.models.catalogue import Catalogue
+from gizzi.models.door import Call, Door, NoAnswer, Reply
+from gizzi.models.ledger import Ledger
+from gizzi.models.live import daemon_statuses
+from gizzi.models.merge import load_catalogue
+from gizzi.models.model import Provider
+from gizzi.models.providers import Providers
+from gizzi.models.redact import Redactor
+from gizzi.models.reflex_answers import answer as reflex_answer
+from gizzi.models.reflex_answers import understand
+from gizzi.models.route import choose, strategies_of
+from gizzi.models.secrets import word_list
+from gizzi.models.task import Answer, Considered, Route, Task, Usage
+from gizzi.registry import Strategy
+from gizzi.store import Store, open_store
+
+Statuses = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
+REFLEX = "gizzi/reflex"
+OUTPUT_TOKENS = 2000
+THREE_LINES = (
+    'providers.mine.api = "openai"',
+    'providers.mine.url = "http://127.0.0.1:8000/v1"',
+    'tiers.local = ["mine/NAME-OF-THE-MODEL"]',
+)
+HOW_TO = f"start Ollama, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or put three lines at the top of gizzi.toml: {'; '.join(THREE_LINES)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a router works with once it is first asked."""
+
+    catalogue: Catalogue
+    strategies: tuple[Strategy, ...]
+    store: Store
+    ledger: Ledger
+    door: Door
+
+
+class Router:
+    """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store: for
+    tests and for a daemon, which shares its own. `async with` it, or `close` it."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        config: Path | str | None = None,
+        statuses: Statuses | None = None,
+        clock: Clock | None = None,
+        dice: Random | None = None,
+        store: Store | None = None,
+    ) -> None:
+        self.settings = settings if settings is not None else load(config)
+        self.breakers = Breakers()
+        self._clock = clock or LiveClock()
+        self._statuses = statuses or partial(daemon_statuses, self.settings)
+        self._dice = dice
+        self._given_store = store
+        self._opened: Opened | None = None
+
+    async def ask(
+        self,
+        text: str,
+        *,
+        critical: bool = False,
+        model: str | None = None,
+        role: str | None = None,
+        private: bool = False,
+        kind: str | None = None,
+        limit_s: float = 120.0,
+    ) -> Answer:
+        """Raises UsageError (an empty question, an unknown model), or GizziError where nothing could answer: one line, with what to do."""
+        began = time.perf_counter()
+        task = self.task(text, critical=critical, model=model, role=role, private=private, kind=kind, limit_s=limit_s)
+        asked = understand(task.text)
+        statuses: Sequence[Mapping[str, Any]] = await self._statuses() if asked or prompts.about_fleet(task.text) else ()
+        said = reflex_answer(asked, statuses) if asked else None
+        if said is not None and not critical and model is None:
+            return _by_reflex(said, began, "live status answers it, without a model")
+        route = await self.route(task)
+        try:
+            call = self._call(task, statuses)
+            reply = await self._door().call(task, route, call) if route.models else None
+        except NoAnswer as failure:
+            if said is None:
+                raise _nobody(str(failure), all(_is_away(text) for text in failure.failures.values())) from None
+            return _by_reflex(said, began, f"live status answers it, for {failure}")
+        if reply is None:
+            if said is None:
+                raise _nobody(route.reason, True)
+            return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
+        return answer_of(reply, call)
+
+    def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
+        """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
+
+        cost: US$; None where the model's price is not known. time: seconds. Works inside a running event loop too, which it blocks.
+        """
+
+        async def whole() -> Answer:
+            try:
+                return await self.ask(text, critical=critical, model=model, role=role)
+            finally:
+                await self._door().providers.close()
+
+        found = _run_anywhere(whole)
+        return {
+            "model": found.model,
+            "response": found.response,
+            "cost": None if found.cost_usd is None else float(found.cost_usd),
+            "time": found.time_s,
+            "tokens": {"input": found.usage.input_tokens, "output": found.usage.output_tokens},
+        }
+
+    @asynccontextmanager
+    async def stream(
+        self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None
+    ) -> AsyncIterator[AsyncIterator[str]]:
+        """The answer in pieces as they come. What fails before the first piece goes to the next model; after it, ModelCallFailed is raised."""
+        task = self.task(text, critical=critical, model=model, role=role, needs=frozenset({"stream"}))
+        statuses = await self._statuses() if prompts.about_fleet(task.text) else ()
+        route = await self.route(task)
+        if not route.models:
+            raise _nobody(route.reason, True)
+        async with self._door().stream(task, route, self._call(task, statuses)) as opened:
+            yield _pieces(opened.stream)
+
+    def task(self, text: str, **more: Any) -> Task:
+        """A question as a task: what is not valid text in it is replaced."""
+        whole = text.encode("utf-8", "replace").decode("utf-8")
+        return Task(whole, at=datetime.fromtimestamp(self._clock.now(), UTC), output_tokens=OUTPUT_TOKENS, **more)
+
+    async def route(self, task: Task) -> Route:
+        """The choice alone. Nothing is called."""
+        opened = self._open()
+        now = self._clock.now()
+        left = await opened.ledger.left(now)
+        at = datetime.fromtimestamp(now, UTC)
+        unknown = self.settings.routing.unknown_prices
+        return choose(task, opened.catalogue, self._reachable(opened), left, opened.strategies, at, unknown_prices=unknown)
+
+    @property
+    def door(self) -> Door:
+        return self._door()
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self._open().catalogue
+
+    async def prompt(self, text: str, **more: Any) -> tuple[Route, list[str]]:
+        """The choice, and exactly what the chosen model would be sent: its instructions and the prompt. Nothing is called."""
+        task = self.task(text, **more)
+        statuses = await self._statuses() if prompts.about_fleet(task.text) else ()
+        route = await self.route(task)
+        if not route.model:
+            return route, []
+        sent: Any = self._door().as_sent(self._call(task, statuses), self.catalogue.models[route.model]).messages[0]
+        return route, [str(sent.instructions), *(str(part.content) for part in sent.parts)]
+
+    async def reachable_models(self, task: Task) -> list[str]:
+        """Every model that hard rules let answer this, the cheapest tier first."""
+        route = await self.route(replace(task, model=None))
+        ranks = {name: place for place, name in enumerate(name for names in self.catalogue.tiers.values() for name in names)}
+        return sorted(route.models, key=lambda name: ranks.get(name, 0))
+
+    async def statuses(self) -> Sequence[Mapping[str, Any]]:
+        return await self._statuses()
+
+    async def close(self) -> None:
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.door.providers.close()
+            if self._given_store is None:
+                opened.store.close()
+
+    async def __aenter__(self) -> Router:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _door(self) -> Door:
+        return self._open().door
+
+    def _open(self) -> Opened:
+        if self._opened is None:
+            registry = registries.load(self.settings)
+            today = datetime.fromtimestamp(self._clock.now(), UTC).date()
+            catalogue = load_catalogue(self.settings, registry.model_rows, today=today)
+            store = self._given_store or open_store(self.settings.store.url)
+            ledger = Ledger(store, self.settings.budget, self._clock)
+            door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
+            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, door)
+        return self._opened
+
+    def redactor(self) -> Redactor:
+        """A new conversation's."""
+        return Redactor(private_addresses=self.settings.privacy.redact_private_addresses, words=word_list())
+
+    def _call(self, task: Task, statuses: Sequence[Mapping[str, Any]], instructions: str = prompts.ABOUT) -> Call:
+        return call_of(prompts.with_data(task.text, statuses), instructions, task.output_tokens, self.redactor())
+
+    def _key(self, provider: Provider) -> Any:
+        if provider.key_env is None and provider.key_file is None:
+            return None
+        return self.settings.secret(provider.key_env or "", provider.key_file)
+
+    def _reachable(self, opened: Opened) -> Any:
+        now = self._clock.now()
+        return opened.catalogue.reachability(self.settings, lambda model: not self.breakers.is_closed(model, now))
+
+
+def answer_of(reply: Reply, call: Call) -> Answer:
+    """A reply as every face shows it. Models that failed before it are named in the route."""
+    model = reply.bill.model
+    considered = tuple(
+        Considered(c.model, reply.failures.get(c.model, c.why_not if c.model != model.id else None)) for c in reply.route.considered
+    )
+    route = replace(reply.route, considered=considered)
+    if reply.failures:
+        route = replace(route, reason=f"{route.reason}; {'; '.join(reply.failures.values())}; so {model.id}")
+    usage = reply.bill.usage or Usage(estimated=True)
+    said = call.redactor.restore(reply.response.text or "")
+    return Answer(model.id, model.tier, said, reply.bill.cost_usd, reply.time_s, usage, route)
+
+
+def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor) -> Call:
+    from pydantic_ai.messages import ModelRequest, UserPromptPart
+    from pydantic_ai.models import ModelRequestParameters
+
+    message = ModelRequest(parts=[UserPromptPart(text)], instructions=instructions)
+    return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
+
+
+async def _pieces(stream: Any) -> AsyncIterator[str]:
+    async for event in stream:
+        if event.event_kind == "part_start" and event.part.part_kind == "text":
+            piece = event.part.content
+        elif event.event_kind == "part_delta" and event.delta.part_delta_kind == "text":
+            piece = event.delta.content_delta
+        else:
+            continue
+        if piece:
+            yield piece
+
+
+def _by_reflex(said: str, began: float, reason: str, considered: tuple[Considered, ...] = ()) -> Answer:
+    route = Route("reflex", (), "reflex", reason, considered)
+    return Answer(REFLEX, "reflex", said, Decimal(0), time.perf_counter() - began, Usage(), route)
+
+
+def _is_away(failure: str) -> bool:
+    return "no connection" in failure or "left alone" in failure
+
+
+def _nobody(why: str, explain: bool) -> GizziError:
+    return GizziError(f"no model could answer: {why.removeprefix('no model answered: ')}" + (f"; to have one, {HOW_TO}" if explain else ""))
+
+
+def _run_anywhere(work: Callable[[], Awaitable[Answer]]) -> Answer:
+    """To its end, in a loop of its own; in a thread where a loop already runs here."""
+
+    async def main() -> Answer:
+        return await work()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main())
+    results: list[Answer] = []
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(asyncio.run(main()))
+        except (GizziError, OSError, RuntimeError, ValueError) as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="gizzi-query")
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
