@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gizzi.config import Chain, Settings, Validator
     from gizzi.errors import CommandFailed, GizziError, SourceError
     from gizzi.fleet.observation import Value
+    from gizzi.models.router import Router
     from gizzi.reach import Http, Node, Samples, Ssh
     from gizzi.registry import Opinion, rule, source, strategy
 
@@ -32,6 +33,7 @@ __all__ = [
     "Http",
     "Node",
     "Opinion",
+    "Router",
     "Samples",
     "Settings",
     "SourceError",
@@ -50,6 +52,7 @@ _HOMES = {
     "gizzi.config": ("Chain", "Settings", "Validator"),
     "gizzi.errors": ("CommandFailed", "GizziError", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
+    "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
     "gizzi.registry": ("Opinion", "rule", "source", "strategy"),
 }

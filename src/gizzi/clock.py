@@ -75,10 +75,10 @@ class SimulatedClock:
 
     def __init__(self, start_at: float = SIMULATED_START) -> None:
         self._start_at = start_at
-        self._loop = asyncio.get_running_loop()
+        self._time = asyncio.get_running_loop().time
 
     def now(self) -> float:
-        return self._start_at + self._loop.time()
+        return self._start_at + self._time()
 
     async def sleep(self, duration_s: float) -> None:
         await asyncio.sleep(duration_s)

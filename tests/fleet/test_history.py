@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gizzi.fleet.history import SERIES_LENGTH, ChainHistory, History
 from gizzi.fleet.observation import Collected, Failure
 
-NAMES = ("a", "b", "finalized_height", "rpc_peers")
+NAMES = ("a", "b", "finalized_height")
 COLLECTORS = (("metrics", "metrics"), ("rpc", "rpc"), ("rpc", "heartbeat"), ("rpc", ""))
 VALUES = st.sampled_from((0, 1, 2, 2.0, True, "x", (), ("y",)))
 
@@ -59,8 +59,8 @@ class Model:
         values = {f"{c.source}_up": c.failure is None, **c.values}
         for name, value in values.items():
             self.seen.setdefault(name, Seen()).looks.append((c.at, value, c.at + c.fresh_for_s))
-        height = values.get("finalized_height")
-        if isinstance(height, int) and height and (self.watermark is None or height > self.watermark):
+        height = values.get("finalized_height") or values.get("rpc_finalized_height")
+        if isinstance(height, int) and (self.watermark is None or height > self.watermark):
             self.watermark = height
         if c.failure is None:
             self.failures.pop(c.source, None)
@@ -90,7 +90,8 @@ def test_it_knows_what_the_model_knows_and_nothing_outlives_its_freshness(looks:
     at = 1000.0
     for wait_s, (source, by), values, failure, fresh_s, later_s, looked in looks:
         at += wait_s
-        fresh_s = fresh_s if source == "metrics" else 9.0  # those that report as one source have one period
+        if source == "rpc":  # sources share no names, unless they report as one; those have one period
+            values, fresh_s = {f"rpc_{name}": value for name, value in values.items()}, 9.0
         collected = Collected(1, source, at, dict(values), failure, fresh_s, by)
         before = model.fresh(at)
         news = history.observe(collected)

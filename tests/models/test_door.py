@@ -86,8 +86,7 @@ async def test_cancelling_settles_at_an_estimate(stream: bool) -> None:
         rows, purse = catalogue(openai_a=fake.url), FakePurse()
         through = door(rows, purse)
         asking = asyncio.ensure_future(words(through, rows) if stream else through.call(TASK, route(rows), call()))  # type: ignore[arg-type]
-        while not fake.calls:
-            await asyncio.sleep(0.01)
+        await fake.was_asked.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
@@ -142,7 +141,7 @@ async def test_after_the_first_token_it_fails_and_is_settled(rest: dict[str, boo
     async with provider(broken) as bad, provider(chat_stream("Well.")) as good:
         rows, purse = catalogue(**{wire: bad.url}, openai_b=good.url), FakePurse()
         through = door(rows, purse)
-        with pytest.raises(ModelCallFailed, match="broke off|did not end in time"):
+        with pytest.raises(ModelCallFailed, match=r"broke off|did not end in time"):
             await words(through, rows, Task("?", limit_s=1.0))
         await through.providers.close()
     assert good.calls == 0 and not purse.open

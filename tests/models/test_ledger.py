@@ -197,7 +197,7 @@ async def test_a_cancelled_call_leaves_nothing_open(store: Store) -> None:
     await asyncio.sleep(0)
     settling.cancel()
     async with asyncio.timeout(10):
-        while (await ledger.left()).day_usd != Decimal("0.93"):
+        while (await ledger.left()).day_usd != Decimal("0.93"):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert store.run_now(lambda c: c.execute(text("select count(*) from ledger_open")).scalar()) == 0
 
@@ -304,3 +304,15 @@ async def test_a_read_only_store_is_one_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"was not asked.*readonly"):
         await reserve(ledger_of(store))
     store.close()
+
+
+async def test_a_store_from_before_the_ledger_gets_one(url: str, store: Store) -> None:
+    def go_back(connection: Any) -> None:
+        tables.drop_all(connection)
+        connection.execute(text("update meta set value = '1' where key = 'schema_version'"))
+
+    store.run_now(go_back)
+    newer = open_store(url)
+    await reserve(ledger_of(newer))
+    assert len(entries(newer)) == 1
+    newer.close()

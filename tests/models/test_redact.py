@@ -4,7 +4,7 @@ import base64
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gizzi.models.redact import Redacted, Redactor, is_private
@@ -13,10 +13,8 @@ LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
 SS58 = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 HASH = "0x" + "9f" * 32
-WORDS = (
-    "abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid acoustic acquire across "
-    "act action actor actress actual"
-).split()
+WORD_LINE = "abandon ability able about above absent absorb abstract absurd abuse access accident account accuse achieve acid across act"
+WORDS = WORD_LINE.split()
 
 texts = st.text(string.ascii_letters + string.digits + " .,:;-_/()[]\n\"'<>0x", max_size=120)
 
@@ -59,7 +57,7 @@ SECRETS = st.one_of(
     planted("@@", mnemonic.map("\n".join)),
     planted('["@@"]', mnemonic.map('", "'.join)),
     planted("Phrase: @@", mnemonic.map(lambda words: " ".join(f"{i}. {w}" for i, w in enumerate(words, 1)))),
-    planted("postgres://gizzi:@@@db.example:5432/gizzi", of(LETTERS + "!$%^&*()@:", 1, 30)),
+    planted("postgres://gizzi:@@@db.example:5432/gizzi", of(LETTERS + "!$%^&*()@:", 6, 30)),
     planted("PASSWORD=@@", of(LETTERS, 6, 30)),
     planted('"api_key": "@@"', of(LETTERS + " ,;", 6, 30)),
     planted("AWS_SECRET_ACCESS_KEY=@@", of(LETTERS + "+/", 40)),
@@ -72,23 +70,19 @@ SECRETS = st.one_of(
 @given(texts, SECRETS, texts)
 def test_no_planted_secret_survives(before: str, secret: tuple[str, str], after: str) -> None:
     shown, value = secret
+    assume(not kept(value, f"{before} {shown.replace(value, '')} {after}"))
     redactor = Redactor(private_addresses=True)
     sent = redactor.redact(f"{before} \n{shown}\n {after}")
-    assert kept(value, sent.text) == [], sent.text
+    assert not kept(value, sent.text), sent.text
     assert sum(sent.found.values()) >= 1
-    assert kept(value, redactor.restore(sent.text)) == []
+    assert not kept(value, redactor.restore(sent.text))
     assert value not in repr(vars(redactor))
 
 
-def kept(secret: str, text: str) -> list[str]:
-    """Which eight letters in a row of the secret are still in the text (all of it, where it has less)."""
+def kept(secret: str, text: str) -> bool:
+    """Whether eight characters in a row of the secret stand in the text (all of it, where it has less)."""
     size = min(8, len(secret))
-    surrounding = "postgres://gizzi:@db.example:5432/gizzi PASSWORD= Bearer -----BEGIN EC PRIVATE KEY----- <redacted-password-1>"
-    return [
-        secret[i : i + size]
-        for i in range(len(secret) - size + 1)
-        if len(secret) >= 4 and secret[i : i + size] in text.replace(surrounding, "")
-    ]
+    return any(secret[i : i + size] in text for i in range(len(secret) - size + 1))
 
 
 @given(st.lists(SECRETS, min_size=1, max_size=5), texts)
@@ -130,8 +124,8 @@ def test_what_an_operator_writes_stays(text: str) -> None:
 
 
 def test_what_subkey_prints() -> None:
-    page = f"Secret phrase:       {' '.join(WORDS[:12])}\n  Secret seed:       0x{'fa' * 32}\n  Public key (hex):  {HASH}\n  Account ID:        {HASH}\n"
-    page += f"  SS58 Address:      {SS58}\n"
+    page = f"Secret phrase:       {' '.join(WORDS[:12])}\n  Secret seed:       0x{'fa' * 32}\n"
+    page += f"  Public key (hex):  {HASH}\n  Account ID:        {HASH}\n  SS58 Address:      {SS58}\n"
     sent = Redactor().redact(page)
     assert sent.found == {"mnemonic": 1, "seed": 1}
     assert sent.text.count(HASH) == 2 and SS58 in sent.text
@@ -175,6 +169,12 @@ def test_a_text_cannot_claim_a_placeholder() -> None:
     sent = redactor.redact("what is <address:1>? I asked 10.0.0.5")
     assert sent.text == "what is <address:1>? I asked <address:2>"
     assert redactor.restore(sent.text) == "what is <address:1>? I asked 10.0.0.5"
+
+
+def test_a_secret_seen_once_is_taken_out_everywhere() -> None:
+    sent = Redactor().redact("hunter22x, so PASSWORD=hunter22x")
+    assert sent.text == "<redacted-password-1>, so PASSWORD=<redacted-password-1>"
+    assert Redactor().redact("my password, so password=password").text == "my password, so password=<redacted-password-1>"
 
 
 def test_an_address_that_is_a_secret_does_not_come_back() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
 from pydantic import SecretStr
 
 from gizzi.clock import LiveClock
+from gizzi.config import Settings, parse
 from gizzi.errors import BudgetMet
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door
@@ -86,3 +88,19 @@ def call(text: str = "How are you?") -> Call:
 
 
 Asks = Callable[[str], Task]
+
+
+def settings_for(url: str, folder: Path, *, api: str = "openai", **more: Any) -> Settings:
+    """A standard model "mine/m" at that address, none other; the store is a file in the folder."""
+    raw: dict[str, Any] = {
+        "providers": {"mine": {"api": api, "url": url}, "ollama": {"url": "http://127.0.0.1:9"}},
+        "models": {
+            "mine/m": {"tier": "standard", "price": {"input": 1, "output": 2}, **({"context_tokens": 8192} if api == "ollama" else {})}
+        },
+        "tiers": {"local": ["ollama/llama3.1:8b"], "standard": ["mine/m"]},
+        "store": {"url": f"sqlite:///{folder / 'gizzi.db'}"},
+        "plugins": {"folder": str(folder / "plugins")},
+        "api": {"listen": "127.0.0.1:9"},
+        **more,
+    }
+    return parse(raw, "the test")

@@ -23,6 +23,7 @@ class FakeProvider:
     replies: list[Reply]
     asked: list[dict[str, Any]] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -38,6 +39,7 @@ async def provider(*replies: Reply) -> AsyncIterator[FakeProvider]:
     async def answer(request: Request) -> bytes | None:
         fake.heads.append(request.head.decode())
         fake.asked.append(json.loads(request.body) if request.body else {})
+        fake.was_asked.set()
         chosen = fake.replies.pop(0) if len(fake.replies) > 1 else fake.replies[0]
         if callable(chosen):
             chosen = chosen(request)

@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 ABOUT = "An on-call engineer for fleets of Substrate validators: it watches, finds the one cause, and says what to do."
-START, LOOK, ANSWER, PRACTISE = "Start", "Look", "Answer", "Practise"
+START, LOOK, ASK, ANSWER, PRACTISE = "Start", "Look", "Ask", "Answer", "Practise"
 
 
 def _from_program(context: typer.Context, value: Path | None) -> Path | None:
@@ -47,6 +47,7 @@ class Grouped(TyperGroup):
 _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
+costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **_OPTIONS)
 
 
 def program() -> Any:
@@ -174,6 +175,58 @@ def incident(
     return show_incident(config, name, as_json=as_json)
 
 
+@app.command(rich_help_panel=ASK)
+def ask(
+    question: Annotated[str, typer.Argument(metavar="TEXT", help="The question; - reads it from stdin.")],
+    critical: Annotated[bool, typer.Option("--critical", help="It matters: ask the frontier tier.")] = False,
+    model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Ask this model, or this tier.")] = None,
+    role: Annotated[str | None, typer.Option("--role", metavar="R", help="Who asks, for that role's budget.")] = None,
+    show_prompt: Annotated[bool, typer.Option("--show-prompt", help="Show exactly what would be sent, and send nothing.")] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Ask a question; the cheapest model that can answers it, or none where live status does."""
+    from gizzi.cli.ask import ask_once
+
+    return ask_once(config, question, critical=critical, model=model, role=role, as_json=as_json, show_prompt=show_prompt)
+
+
+@app.command(rich_help_panel=ASK)
+def compare(
+    question: Annotated[str, typer.Argument(metavar="TEXT", help="The question; - reads it from stdin.")],
+    critical: Annotated[bool, typer.Option("--critical", help="It may use the budget kept for critical work.")] = False,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Ask every reachable model the same, and say what they agree on."""
+    from gizzi.cli.ask import compare_all
+
+    return compare_all(config, question, critical=critical, as_json=as_json)
+
+
+@app.command(rich_help_panel=ASK)
+def route(
+    question: Annotated[str, typer.Argument(metavar="TEXT", help="The question; - reads JSON lines from stdin.")],
+    critical: Annotated[bool, typer.Option("--critical", help="It matters: the frontier tier.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="It may not leave the local tier.")] = False,
+    model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Ask for this model, or this tier.")] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Say which model would answer, and why no other; nothing is called."""
+    from gizzi.cli.route import show_route
+
+    return show_route(config, question, critical=critical, private=private, model=model, as_json=as_json)
+
+
+@app.command(rich_help_panel=ASK)
+def models(as_json: Json = False, config: Config = None) -> int:
+    """List the models with their tier, price and whether they can be reached."""
+    from gizzi.cli.models import show_models
+
+    return show_models(config, as_json=as_json)
+
+
 @app.command(rich_help_panel=ANSWER)
 def ack(name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")], config: Config = None) -> int:
     """Say that you have seen an incident and look after it."""
@@ -209,6 +262,42 @@ def maintenance(
     return add_maintenance(config, whom, span, why)
 
 
+@costs.callback()
+def show_costs(
+    context: typer.Context,
+    by: Annotated[str, typer.Option("--by", metavar="model|tier|role|kind|day", help="What to add up by.")] = "model",
+    as_json: Json = False,
+    config: Config = None,
+) -> int | None:
+    if context.invoked_subcommand is not None:
+        return None
+    from gizzi.cli.spend import show_costs
+
+    return show_costs(config, by, as_json)
+
+
+@costs.command("project")
+def project_costs(
+    mix: Annotated[str, typer.Option("--mix", metavar="SHARES", help="Such as local=70,standard=20,frontier=10, in percent.")],
+    queries: Annotated[
+        int | None,
+        typer.Option("--queries-per-day", metavar="N", min=0, max=1_000_000_000, help="How many questions a day.", show_default=False),
+    ] = None,
+    tokens_in: Annotated[
+        int | None, typer.Option("--tokens-in", metavar="N", min=0, max=100_000_000, help="Tokens of a question.", show_default=False)
+    ] = None,
+    tokens_out: Annotated[
+        int | None, typer.Option("--tokens-out", metavar="N", min=0, max=100_000_000, help="Tokens of an answer.", show_default=False)
+    ] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Work out what a mix of tiers would cost in a month."""
+    from gizzi.cli.costs import show_projection
+
+    return show_projection(config, mix, queries_per_day=queries, tokens_in=tokens_in, tokens_out=tokens_out, as_json=as_json)
+
+
 @scenario.callback()
 def scenarios(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -237,4 +326,5 @@ def record_scenario(
     return record_one(config, folder, span)
 
 
+app.add_typer(costs, name="costs", rich_help_panel=ASK)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
@@ -26,8 +25,10 @@ log = structlog.get_logger("gizzi.collect")
 ASK_AGAIN_S = 1.0
 ASK_AGAIN_FOR_S = 30.0
 """After a failure a validator is asked every second for so long, then at the usual pace."""
-PHASE_STEP_S = 0.5
-"""Polls begin half-way between two of these: what belongs together is in before the next evaluation."""
+LATE_S = 0.5
+"""A poll that begins this much later than it should is late."""
+SIMULATED_PHASE_S = 1.0, 0.25
+"""In simulated time polls begin together, every so many seconds, and between two evaluations: so there is less to evaluate."""
 LATENESS_WINDOW_S = 60.0
 LONGEST_TEXT = 500
 SAY_AGAIN_S = 60.0
@@ -95,7 +96,7 @@ class Collector:
         self._said: dict[str, float] = {}
         self._alarms = _Alarms()
         common = {"node": reach.node, "ssh": reach.ssh, "http": reach.http, "fleet": fleet, "clock": clock, "settings": settings}
-        self.polls = [poll for source in sources for poll in _polls(source, settings, validators, common)]
+        self.polls = [poll for source in sources for poll in _polls(source, settings, validators, common, spread=threads)]
         self._of_validator: dict[int, list[_Poll]] = {}
         for poll in self.polls:
             for validator in poll.validators if poll.source.scope == "validator" else ():
@@ -129,7 +130,7 @@ class Collector:
         due = self._clock.now()
         while True:
             late_s = self._clock.now() - due
-            if late_s > PHASE_STEP_S:
+            if late_s > LATE_S:
                 self._late.append((self._clock.now(), late_s))
             ok = await self._ask(poll)
             now = self._clock.now()
@@ -166,7 +167,8 @@ class Collector:
         failure: Failure | None = None
         answer: Any = {}
         try:
-            answer = await within(max(3 * poll.every_s, 30.0), self._call(poll))
+            call = source.collect(**poll.arguments) if source.awaits else self._call_plain(poll)
+            answer = await within(max(3 * poll.every_s, 30.0), call)
         except SourceError as error:
             failure = Failure(error.kind, one_line(str(error), LONGEST_TEXT))
         except TimeoutError:
@@ -189,10 +191,9 @@ class Collector:
             log.error("source_failed", source=poll.source.name, error=text, where=poll.source.where)
         return Failure("internal", text)
 
-    async def _call(self, poll: _Poll) -> Any:
+    async def _call_plain(self, poll: _Poll) -> Any:
+        """Call a source that is a plain function."""
         source = poll.source
-        if source.awaits:
-            return await source.collect(**poll.arguments)
         if not self._threads:
             return source.collect(**poll.arguments)
         if poll.thread is not None and poll.thread.is_alive():
@@ -268,30 +269,29 @@ def _wake(nap: asyncio.Future[bool], poked: bool) -> None:
         nap.set_result(poked)
 
 
-def _polls(source: Source, settings: Settings, validators: Sequence[Validator], common: Mapping[str, Any]) -> list[_Poll]:
+def _polls(source: Source, settings: Settings, validators: Sequence[Validator], common: Mapping[str, Any], *, spread: bool) -> list[_Poll]:
+    """spread: over the whole period, evenly."""
     every_s, own = source.every_s(settings), source.collect.__module__.startswith(_OWN)
     users = [validator for validator in validators if source.applies(validator, settings)]
     if source.scope == "fleet":
         arguments = _arguments(source, {**common, "validators": users, "memory": {}})
         return [_Poll(source, users, every_s, 0.0, arguments, own)] if users else []
-    step = every_s / max(1, len(users))
-    offset = every_s / 2 if source.reports != source.name else 0.0
+    phases = [index * every_s / len(users) for index in range(len(users))]
+    if not spread and every_s >= 1:
+        grid_s, begin_s = SIMULATED_PHASE_S
+        phases = [phase_s // grid_s * grid_s + begin_s for phase_s in phases]
+    offset_s = every_s / 2 if source.reports != source.name else 0.0
     return [
         _Poll(
             source,
             [validator],
             every_s,
-            _phase_s(index * step + offset, every_s),
+            (phase_s + offset_s) % every_s,
             _arguments(source, {**common, "validator": validator, "memory": {}}),
             own,
         )
-        for index, validator in enumerate(users)
+        for validator, phase_s in zip(users, phases, strict=True)
     ]
-
-
-def _phase_s(wanted_s: float, every_s: float) -> float:
-    """When in its period a poll begins."""
-    return (math.floor(wanted_s % every_s / PHASE_STEP_S) + 0.5) * PHASE_STEP_S if every_s >= 1 else 0.0
 
 
 def _arguments(source: Source, known: Mapping[str, Any]) -> dict[str, Any]:

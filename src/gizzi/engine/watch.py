@@ -14,7 +14,7 @@ import structlog
 from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
-from gizzi.alerts.incident import DecisionAction, Incident
+from gizzi.alerts.incident import Decision, Incident
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
 from gizzi.config import Chain, Settings, Validator
@@ -23,6 +23,7 @@ from gizzi.engine.collect import Collector
 from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of
 from gizzi.fleet.fleet import Fleet
+from gizzi.fleet.observation import Collected
 from gizzi.fleet.status import status
 from gizzi.fleet.view import ChainView
 from gizzi.reach import Reach
@@ -60,7 +61,7 @@ class OwnView:
 
 @dataclass
 class Watch:
-    """One watched fleet. `on_change` hears of every change after it has been stored."""
+    """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in."""
 
     settings: Settings
     registry: Registry
@@ -70,6 +71,7 @@ class Watch:
     store: Store
     live: bool = True
     on_change: list[Callable[[Change], None]] = field(default_factory=list)
+    on_collected: list[Callable[[Collected], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.chains = chains_of(self.settings, self.validators)
@@ -85,7 +87,6 @@ class Watch:
         self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
         self.mutes: list[Silence | Maintenance] = []
         self.started_at = self.clock.now()
-        self._decides_from = self.started_at + self._first_round_s()
         self.evaluated_at: float | None = None
         self.evaluations = 0
         self.evaluating_s = 0.0
@@ -123,7 +124,11 @@ class Watch:
 
     async def _step(self, now: float) -> list[Change]:
         await self._read_control(now)
-        touched, chains = self.fleet.fold(self.collector.take(), now)
+        collected = self.collector.take()
+        for heard in self.on_collected:
+            for seen in collected:
+                heard(seen)
+        touched, chains = self.fleet.fold(collected, now)
         turn = Turn()
         for number in touched:
             self.book.look_at_validator(self.fleet.view(number, now), self._chain_of(number, now), turn)
@@ -193,7 +198,7 @@ class Watch:
         facts = {number: self.facts(number) for number in incident.validators if number in self.fleet.validators}
         situation = reflex.Situation(incident, fleet, facts, reserve=self.settings.policy.reserve, now=now)
         decision = reflex.decide(situation)
-        if now < self._decides_from and _hangs_on_what_is_not_seen_yet(decision.action, facts):
+        if self._is_too_early(decision, facts, now):
             return None
         incident.decide_at = now + reflex.LOOK_AGAIN_S if decision.action == "wait" else None
         if decision == incident.decision:
@@ -277,10 +282,19 @@ class Watch:
                 log.error("rule_failed", rule=name, error=error, where=self.registry.rules[name].where)
         self._broken = broken
 
-    def _first_round_s(self) -> float:
-        """How long after our start it takes to see the facts, and who of the chain does not vote."""
+    def _is_too_early(self, decision: Decision, facts: Mapping[int, Facts], now: float) -> bool:
+        """Whether it hangs on what our first moments have not shown yet: a fact whose source has not had its turn, or who does not vote.
+
+        A person is called, or something waited for, at once.
+        """
+        collect = self.settings.collect
+        watched_s = now - self.started_at
+        if decision.action == "restart":
+            return watched_s < ChainView.ABSENT_AFTER_S + collect.every_s + collect.timeout_s
+        if decision.action != "investigate" or not any(f.unknown() for f in facts.values()):
+            return False
         periods = [poll.every_s for poll in self.collector.polls if FACTS.intersection(poll.source.gives)]
-        return max([*periods, ChainView.ABSENT_AFTER_S + self.settings.collect.every_s]) + self.settings.collect.timeout_s
+        return watched_s < max(periods, default=0.0) + collect.timeout_s
 
     def _due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next[what]:
@@ -303,11 +317,6 @@ class Watch:
             self.collector.lateness_s(),
             self.book.broken(now),
         )
-
-
-def _hangs_on_what_is_not_seen_yet(action: DecisionAction, facts: Mapping[int, Facts]) -> bool:
-    """Whether more knowledge could make it another decision; a person is called, or waited for, at once."""
-    return action == "restart" or (action == "investigate" and any(f.unknown() for f in facts.values()))
 
 
 def _superseded(alerts: Iterable[Alert], now: float) -> list[Alert]:

@@ -41,15 +41,20 @@ def status(v: ValidatorView, history: History, troubles: Sequence[Trouble]) -> d
 
 
 def health_of(v: ValidatorView, troubles: Sequence[Trouble]) -> tuple[Health, list[str]]:
-    """Firing high or critical: critical. Anything else firing: warning. Essentials not seen: unknown. Pending ones are only reasons."""
+    """Firing high or critical: critical. Anything else firing: warning. Essentials not seen, or no answer: unknown.
+
+    Pending ones are only reasons.
+    """
     firing = [t for t in troubles if t.state == "firing"]
     texts = [t.text for t in firing] + [f"{t.text} (not yet confirmed)" for t in troubles if t.state == "pending"]
     reasons = list(dict.fromkeys(texts))
     if any(t.severity in ("high", "critical") for t in firing):
         return "critical", reasons
     missing = [name for name in ("block_height", "peers") if getattr(v, name) is None]
-    if v.up is None or missing:
-        what = "nothing fresh has been seen of it" if v.up is None else f"not seen: {', '.join(missing)}"
+    if not v.up or missing:
+        what = f"not seen: {', '.join(missing)}" if missing else "nothing of it answers"
+        if v.up is None:
+            what = "nothing fresh has been seen of it"
         failures = [v.failure_text(source) for source in ("metrics", "rpc", "prometheus") if v.failure(source)]
         return "unknown", [*reasons, what, *failures]
     if firing:

@@ -22,8 +22,8 @@ HEAD_CHARS, TAIL_CHARS = 6144, 2048
 _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _PLAIN = bytes.maketrans(b"123456789" + _PUNCTUATION, b"0" * 9 + b" " * len(_PUNCTUATION))
 """Over lower-case UTF-8: punctuation parts words, and of a number only its count of digits is kept."""
-_SYMBOL = re.compile("[\u2000-\u2fff]")
-"""Quotes, dashes, arrows, mathematics: each becomes a word of its own."""
+_TYPOGRAPHIC = tuple(mark.encode() for mark in "“”‘’–—…•")
+"""Punctuation beyond ASCII that is common enough to part words."""
 _OPTION = re.compile(r"\n[ \t]*[A-Ja-j1-9][.)][ \t]")
 """The start of a listed option: "A. " or "2) " at the start of a line."""
 _MAX_OPTIONS = 10
@@ -119,9 +119,11 @@ def _bounded(text: str) -> str:
 
 
 def _words(text: str) -> list[bytes]:
-    if not text.isascii():
-        text = _SYMBOL.sub(r" \g<0> ", text)
-    return text.lower().encode("utf-8", "replace").translate(_PLAIN).split()
+    raw = text.lower().encode("utf-8", "replace")
+    if len(raw) != len(text):
+        for mark in _TYPOGRAPHIC:
+            raw = raw.replace(mark, b" ")
+    return raw.translate(_PLAIN).split()
 
 
 def _measures(text: str, question: str, listed: str, words: int) -> tuple[float, ...]:

@@ -7,11 +7,11 @@ Weights are small integers times a step: sums are exact, whatever their order. S
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from math import exp, sqrt
+from math import copysign, exp, sqrt
+from operator import mul
 from typing import NamedTuple
 
 from gizzi.config import nearest
@@ -37,11 +37,12 @@ class Seen(NamedTuple):
 
 
 def standardise(found: Features, centre: Sequence[float], spread: Sequence[float]) -> Seen:
-    shape = [
-        SHAPE_WEIGHT * max(-SHAPE_LIMIT, min(SHAPE_LIMIT, (figure - middle) / width))
-        for figure, middle, width in zip(found.shape, centre, spread, strict=True)
-    ]
-    return Seen(found.buckets, tuple([BLOCK_WEIGHT / sqrt(len(buckets) or 1) for buckets in found.buckets]), tuple(shape))
+    shape = [(figure - middle) / width for figure, middle, width in zip(found.shape, centre, spread, strict=True)]
+    return Seen(
+        found.buckets,
+        tuple([BLOCK_WEIGHT / sqrt(len(buckets) or 1) for buckets in found.buckets]),
+        tuple([SHAPE_WEIGHT * (z if -SHAPE_LIMIT < z < SHAPE_LIMIT else copysign(SHAPE_LIMIT, z)) for z in shape]),
+    )
 
 
 def probability(logit: float) -> float:
@@ -70,10 +71,10 @@ class Head:
     shift: float
     shape: tuple[float, ...]
     step: float
-    buckets: tuple[array[int], ...]
+    buckets: tuple[tuple[int, ...], ...]
 
     def look(self, seen: Seen) -> Look:
-        logit = self.bias + sum([weight * figure for weight, figure in zip(self.shape, seen.shape, strict=True)])
+        logit = self.bias + sum(map(mul, self.shape, seen.shape))
         for weights, buckets, scale in zip(self.buckets, seen.buckets, seen.scales, strict=True):
             logit += sum(map(weights.__getitem__, buckets)) * scale * self.step
         return Look(probability(logit), probability(self.slope * logit + self.shift))
@@ -206,6 +207,4 @@ def make_head(
 ) -> Head:
     """Round the buckets' weights to steps of 1/32767 of the largest."""
     step = max((abs(weight) for block in buckets for weight in block), default=0.0) / 32767 or 1.0
-    return Head(
-        tier, labels, bias, slope, shift, tuple(shape), step, tuple(array("h", [round(w / step) for w in block]) for block in buckets)
-    )
+    return Head(tier, labels, bias, slope, shift, tuple(shape), step, tuple(tuple([round(w / step) for w in block]) for block in buckets))

@@ -157,7 +157,7 @@ def _ordered(figures: dict[str, float]) -> tuple[float, ...]:
     return tuple(figures[name] for name in SHAPE)
 
 
-def _packed(buckets: Sequence[array[int]]) -> str:
+def _packed(buckets: Sequence[Sequence[int]]) -> str:
     """16-bit integers, little-endian, block after block, deflated, in base64."""
     whole = array("h", [weight for block in buckets for weight in block])
     if sys.byteorder == "big":
@@ -165,7 +165,7 @@ def _packed(buckets: Sequence[array[int]]) -> str:
     return base64.b64encode(zlib.compress(whole.tobytes(), 9)).decode()
 
 
-def _unpacked(text: str) -> tuple[array[int], ...]:
+def _unpacked(text: str) -> tuple[tuple[int, ...], ...]:
     """Raises ValueError where the text does not hold just the weights of every bucket."""
     inflate = zlib.decompressobj()
     try:
@@ -177,4 +177,4 @@ def _unpacked(text: str) -> tuple[array[int], ...]:
     whole = array("h", raw)
     if sys.byteorder == "big":
         whole.byteswap()
-    return tuple(whole[start : start + BUCKETS] for start in range(0, len(whole), BUCKETS))
+    return tuple(tuple(whole[start : start + BUCKETS]) for start in range(0, len(whole), BUCKETS))

@@ -23,6 +23,7 @@ from gizzi.errors import StoreError
 from gizzi.models import ledger_rows as rows
 from gizzi.models.budget import ZERO, BudgetLeft, is_amount, left_of, shown_usd
 from gizzi.models.task import Tier, Usage
+from gizzi.readers.text import one_line
 from gizzi.store import Store
 from gizzi.store.ledger_schema import alone
 
@@ -136,8 +137,9 @@ class Ledger:
             alone(connection)
             for closing in owed.values():
                 closing(connection)
+            done = work(connection)
             rows.settle_lost(connection, now)
-            return work(connection)
+            return done
 
         result = await self._store.run(alone_at_it)
         for reservation in owed:
@@ -165,9 +167,9 @@ def _fields(reservation: Reservation) -> dict[str, Any]:
     return {
         "reservation": reservation.id,
         "day": reservation.day,
-        "model": reservation.model,
+        "model": one_line(reservation.model, 256),
         "tier": reservation.tier,
-        "role": reservation.role or "",
-        "kind": reservation.kind or "",
+        "role": one_line(reservation.role or "", 128),
+        "kind": one_line(reservation.kind or "", 64),
         "critical": reservation.critical,
     }

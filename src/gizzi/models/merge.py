@@ -154,7 +154,7 @@ class _Builder:
         return Provider(name, row["api"], row["url"], row.get("key_env"), row.get("key_file"), local, where)
 
     def _add_listed(self) -> None:
-        """A model that [tiers] names needs no row of its own where its provider is known, and its price too."""
+        """A model that [tiers] names needs no row where its provider is the person's own, an Ollama, or one whose price is known."""
         for tier in MODEL_TIERS:
             for name in getattr(self.settings.tiers, tier):
                 if name not in self.stack.models:
@@ -162,11 +162,16 @@ class _Builder:
 
     def _add(self, name: str, tier: Tier) -> None:
         where = _file_of(self.settings)
-        provider = self.providers.get(name.partition("/")[0])
-        if provider is None or not (provider.api == "ollama" or self._known(provider, name.partition("/")[2])):
-            hint = nearest(name, list(self.stack.models)) if provider else nearest(name.partition("/")[0], list(self.providers))
-            row = f'describe it in [models."{name}"]' if provider else "models are written PROVIDER/NAME"
-            raise ConfigError(f"{where}: [tiers] {tier} names {name!r}, which no row describes{hint}; {row}")
+        provider_name, _, bare = name.partition("/")
+        provider = self.providers.get(provider_name)
+        if provider is None:
+            hint = nearest(provider_name, list(self.providers))
+            raise ConfigError(f"{where}: [tiers] {tier}: {name!r} is of no known provider{hint}; models are written PROVIDER/NAME")
+        if provider.where == "shipped" and provider.api != "ollama" and not self._known(provider, bare):
+            hint = nearest(name, list(self.stack.models))
+            raise ConfigError(
+                f'{where}: [tiers] {tier} names {name!r}, which nobody knows{hint}; if it exists, describe it in [models."{name}"]'
+            )
         self.stack.models[name] = {"tier": tier}
         self.stack.where[name] = where
 
@@ -220,11 +225,10 @@ class _Builder:
         return {"context_tokens": known.context_tokens if known else None, **self.stack.models[base]}
 
     def _price(self, provider: Provider, called: str, row: Mapping[str, Any]) -> tuple[Price | None, int | None]:
-        """Its price, None where nobody knows it, and the length that the price data gives."""
+        """Its price, None where nobody knows it, and the length that the price data gives. Nobody bills for one's own machines."""
         stated = cast("Price | None", row.get("price"))
-        if provider.api == "ollama":
-            free = FREE if provider.local and not is_forwarded(called) else None
-            return stated or free, None
+        if provider.local and not is_forwarded(called):
+            return stated or FREE, None
         known = self._known(provider, called) if stated is None or row.get("context_tokens") is None else None
         return stated or (known.price if known else None), known.context_tokens if known else None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -18,6 +18,9 @@ from gizzi.models.secrets import FEWEST_WORDS, MARK, MNEMONIC, PATTERNS, PRIVATE
 _PRIVATE_V4 = tuple(IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 _PRIVATE_V6 = IPv6Network("fc00::/7")
 _ADDRESS = "<address:"
+_SURE = 8
+_MOST_SURE = 100
+"""Secrets of at least so many characters, a digit among them, are looked for again without their context; at most so many of a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,19 @@ class Redactor:
     def redact(self, text: str) -> Redacted:
         """The text without what must not leave. Placeholders never equal anything the text itself says."""
         found: Counter[str] = Counter()
+        seen: dict[str, str] = {}
 
         def secret(kind: str, value: str) -> str:
             found[kind] += 1
             self._unsafe.update(match.group() for match in PRIVATE_ADDRESS.finditer(value))
-            return self._placeholder(MARK, kind, value, text)
+            seen[value] = self._placeholder(MARK, kind, value, text)
+            return seen[value]
 
         shown = text
         for kind, pattern in PATTERNS:
             shown = pattern.sub(lambda match, kind=kind: _inside(match, lambda value: secret(kind, value)), shown)  # type: ignore[misc]
         shown = MNEMONIC.sub(lambda match: secret("mnemonic", match.group()) if self._is_mnemonic(match.group()) else match.group(), shown)
+        shown = _everywhere(seen, shown)
         if self._private_addresses:
             shown = PRIVATE_ADDRESS.sub(lambda match: self._address(match, text, found), shown)
         return Redacted(shown, dict(found))
@@ -109,3 +115,12 @@ def _inside(match: re.Match[str], replaced: Callable[[str], str]) -> str:
     start, end = match.span(name)
     whole = match.group()
     return whole[: start - match.start()] + replaced(match.group(name)) + whole[end - match.start() :]
+
+
+def _everywhere(seen: Mapping[str, str], text: str) -> str:
+    """A secret that was recognised once is taken out wherever else it stands; not short words, which may be any word."""
+    sure = sorted((value for value in seen if len(value) >= _SURE and any(c.isdigit() for c in value)), key=len, reverse=True)[:_MOST_SURE]
+    if not sure:
+        return text
+    anywhere = re.compile("|".join([rf"{MARK}[a-z]{{1,10}}-[0-9]{{1,9}}>", *map(re.escape, sure)]))
+    return anywhere.sub(lambda match: seen.get(match.group(), match.group()), text)

@@ -19,25 +19,19 @@ LONGEST_QUESTION = 200
 _ONE = r"(?:the )?(?:validator|node)(?: number| no\.?)? ?#?(?P<number>\d{1,9})"
 _ALL = r"(?:the |my |our |all |all the )?(?:validators?|nodes?)"
 _STATE = r"(?P<state>healthy|ok|okay|fine|up|online|down|offline|syncing|lagging|behind|critical|unhealthy|unknown)"
-_PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (kind, re.compile(rf"(?:please )?(?:{pattern})(?: now| right now| currently| at the moment)?(?: please)?"))
-    for kind, pattern in (
-        ("one", rf"is {_ONE} (?:still )?{_STATE}"),
-        (
-            "describe",
-            rf"(?:how is {_ONE}(?: doing)?|what is the (?:status|health|state) of {_ONE.replace('number>', 'number2>')}|status of {_ONE.replace('number>', 'number3>')})",
-        ),
-        ("peers", rf"how many peers (?:does {_ONE} have|has {_ONE.replace('number>', 'number2>')}(?: got)?)"),
-        ("count", rf"how many(?: of)? {_ALL} are {_STATE}|how many are {_STATE.replace('state>', 'state2>')}"),
-        (
-            "which",
-            rf"(?:which|what)(?: of)? {_ALL} (?:are|is) {_STATE}|(?:which|what)(?: of)? {_ALL} (?:lag|lags|(?:are|is) lagging behind)",
-        ),
-        (
-            "all",
-            rf"(?:are|is) (?:all|everything|every validator|all validators|all the validators|all nodes) {_STATE}|are all of them {_STATE.replace('state>', 'state2>')}",
-        ),
-    )
+_QUESTIONS: tuple[tuple[str, str], ...] = (
+    ("one", rf"is {_ONE} (?:still )?{_STATE}"),
+    ("describe", rf"how is {_ONE}(?: doing)?"),
+    ("describe", rf"(?:what is the )?(?:status|health|state) of {_ONE}"),
+    ("peers", rf"how many peers does {_ONE} have"),
+    ("peers", rf"how many peers has {_ONE}(?: got)?"),
+    ("count", rf"how many(?:(?: of)? {_ALL})? are {_STATE}"),
+    ("which", rf"(?:which|what)(?: of)? {_ALL} (?:are|is) {_STATE}"),
+    ("which", rf"(?:which|what)(?: of)? {_ALL} (?:lags?|(?:are|is) lagging behind)"),
+    ("all", rf"(?:are|is) (?:all|everything|all of them|every validator|all (?:the )?(?:validators|nodes)) {_STATE}"),
+)
+_PATTERNS = tuple(
+    (kind, re.compile(rf"(?:please )?{pattern}(?: now| right now| currently| at the moment)?(?: please)?")) for kind, pattern in _QUESTIONS
 )
 _SAME = {"ok": "healthy", "okay": "healthy", "fine": "healthy", "online": "up", "offline": "down", "behind": "lagging"}
 
@@ -57,9 +51,9 @@ def understand(text: str) -> Question | None:
     for kind, pattern in _PATTERNS:
         match = pattern.fullmatch(words)
         if match:
-            found = {name.rstrip("23"): value for name, value in match.groupdict().items() if value}
+            found = match.groupdict()
             state = found.get("state", "lagging" if kind == "which" else "")
-            return Question(kind, _SAME.get(state, state), int(found["number"]) if "number" in found else None)
+            return Question(kind, _SAME.get(state, state), int(found["number"]) if found.get("number") else None)
     return None
 
 
@@ -121,7 +115,8 @@ def _peers(status: Status) -> str:
 def _all(state: str, statuses: Sequence[Status], yes: Sequence[Status], unsure: Sequence[Status]) -> str:
     no = [status for status in statuses if status not in yes and status not in unsure]
     if no:
-        return f"No: {_plural(len(no), 'validator')} of {len(statuses)} {'is' if len(no) == 1 else 'are'} not {state}: {_names(no, state)}.{_unsure(unsure, state)}"
+        count = f"{_plural(len(no), 'validator')} of {len(statuses)} {'is' if len(no) == 1 else 'are'} not {state}"
+        return f"No: {count}: {_names(no, state)}.{_unsure(unsure, state)}"
     if unsure:
         return f"Unknown:{_unsure(unsure, state)}"
     return f"Yes: {f'all {len(statuses)} validators are' if len(statuses) > 1 else 'the one validator is'} {state}."

@@ -26,6 +26,7 @@ from gizzi.config import Settings, load
 from gizzi.errors import GizziError
 from gizzi.models import prompts
 from gizzi.models.breaker import Breakers
+from gizzi.models.budget import BudgetLeft
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
 from gizzi.models.ledger import Ledger
@@ -46,9 +47,9 @@ Statuses = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 REFLEX = "gizzi/reflex"
 OUTPUT_TOKENS = 2000
 THREE_LINES = (
-    'providers.mine.api = "openai"',
-    'providers.mine.url = "http://127.0.0.1:8000/v1"',
-    'tiers.local = ["mine/NAME-OF-THE-MODEL"]',
+    'providers.mine = { api = "openai", url = "http://127.0.0.1:8000/v1" }',
+    'models."mine/NAME" = { tier = "local", price = { input = 0, output = 0 } }',
+    'tiers.local = ["mine/NAME"]',
 )
 HOW_TO = f"start Ollama, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or put three lines at the top of gizzi.toml: {'; '.join(THREE_LINES)}"
 
@@ -107,15 +108,16 @@ class Router:
             return _by_reflex(said, began, "live status answers it, without a model")
         route = await self.route(task)
         try:
-            call = self._call(task, statuses)
+            call = self.call_for(task, statuses)
             reply = await self._door().call(task, route, call) if route.models else None
         except NoAnswer as failure:
             if said is None:
-                raise _nobody(str(failure), all(_is_away(text) for text in failure.failures.values())) from None
+                noted = f" ({route.reason})" if ";" in route.reason else ""  # a route that had to leave its tier says why
+                raise nobody(f"{failure}{noted}", all(_is_away(text) for text in failure.failures.values())) from None
             return _by_reflex(said, began, f"live status answers it, for {failure}")
         if reply is None:
             if said is None:
-                raise _nobody(route.reason, True)
+                raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
         return answer_of(reply, call)
 
@@ -144,13 +146,13 @@ class Router:
     async def stream(
         self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None
     ) -> AsyncIterator[AsyncIterator[str]]:
-        """The answer in pieces as they come. What fails before the first piece goes to the next model; after it, ModelCallFailed is raised."""
+        """The answer in pieces as they come. What fails before the first goes to the next model; what fails after it is ModelCallFailed."""
         task = self.task(text, critical=critical, model=model, role=role, needs=frozenset({"stream"}))
         statuses = await self._statuses() if prompts.about_fleet(task.text) else ()
         route = await self.route(task)
         if not route.models:
-            raise _nobody(route.reason, True)
-        async with self._door().stream(task, route, self._call(task, statuses)) as opened:
+            raise nobody(route.reason, True)
+        async with self._door().stream(task, route, self.call_for(task, statuses)) as opened:
             yield _pieces(opened.stream)
 
     def task(self, text: str, **more: Any) -> Task:
@@ -182,7 +184,7 @@ class Router:
         route = await self.route(task)
         if not route.model:
             return route, []
-        sent: Any = self._door().as_sent(self._call(task, statuses), self.catalogue.models[route.model]).messages[0]
+        sent: Any = self._door().as_sent(self.call_for(task, statuses), self.catalogue.models[route.model]).messages[0]
         return route, [str(sent.instructions), *(str(part.content) for part in sent.parts)]
 
     async def reachable_models(self, task: Task) -> list[str]:
@@ -190,6 +192,10 @@ class Router:
         route = await self.route(replace(task, model=None))
         ranks = {name: place for place, name in enumerate(name for names in self.catalogue.tiers.values() for name in names)}
         return sorted(route.models, key=lambda name: ranks.get(name, 0))
+
+    async def left(self) -> BudgetLeft:
+        """What the budgets leave now."""
+        return await self._open().ledger.left()
 
     async def statuses(self) -> Sequence[Mapping[str, Any]]:
         return await self._statuses()
@@ -225,7 +231,7 @@ class Router:
         """A new conversation's."""
         return Redactor(private_addresses=self.settings.privacy.redact_private_addresses, words=word_list())
 
-    def _call(self, task: Task, statuses: Sequence[Mapping[str, Any]], instructions: str = prompts.ABOUT) -> Call:
+    def call_for(self, task: Task, statuses: Sequence[Mapping[str, Any]], instructions: str = prompts.ABOUT) -> Call:
         return call_of(prompts.with_data(task.text, statuses), instructions, task.output_tokens, self.redactor())
 
     def _key(self, provider: Provider) -> Any:
@@ -281,7 +287,7 @@ def _is_away(failure: str) -> bool:
     return "no connection" in failure or "left alone" in failure
 
 
-def _nobody(why: str, explain: bool) -> GizziError:
+def nobody(why: str, explain: bool) -> GizziError:
     return GizziError(f"no model could answer: {why.removeprefix('no model answered: ')}" + (f"; to have one, {HOW_TO}" if explain else ""))
 
 

@@ -1,7 +1,7 @@
 """The strategy `rules`: which tier a question needs, by its words and its shape. The words and the rules are data, in words.toml.
 
-Words match as words. What is pasted (log lines, fenced code, quotations) does not speak for the person who pasted it. Of a long text only the
-beginning and the end are read, so that the time is bounded.
+Words match as words. What is pasted (log lines, fenced code, quotations) does not speak for the person who pasted it. Of a long text only
+the beginning and the end are read, so that the time is bounded.
 """
 
 from __future__ import annotations
@@ -26,14 +26,36 @@ BRIEF_WORDS = 8
 MASK = "mask"
 _SHAPES = ("question", "code_shape", "sum_shape", "numbers", "pasted_log", "long", "brief")
 _END = "!"
-_FILLERS = frozenset("please so and then ok hey hi hello gizzi now but or also".split())
+_FILLERS = frozenset(["please", "so", "and", "then", "ok", "hey", "hi", "hello", "gizzi", "now", "but", "or", "also"])
 _PUNCTUATION = {chr(code): " " for code in range(128) if not chr(code).isalnum()}
 _PLAIN = str.maketrans(_PUNCTUATION | {"'": "", "?": " ? ", "!": " ! ", ";": " ! ", "\n": " ! ", "%": " percent "})
 """Over ASCII: punctuation parts words, an apostrophe does not ("don't" is one word)."""
-_ASIDE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "—": "; ", "–": "-", "…": " ", "：": ": ", "？": "?", "\u00a0": " "})  # noqa: RUF001
+_ASIDE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "—": "; ", "–": "-", "…": " ", "：": ": ", "？": "?", "\u00a0": " "})
 _QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|(?<!\w)'[^'\n]*'(?!\w)", re.DOTALL)
 _LOG_LINE = re.compile(r"^\W{0,3}(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d[^\n]*", re.MULTILINE)
-_CODE_SIGNS = ("```", "fn ", "def ", "()", "::", "=>", "->", " += ", "==", "!=", "#[", "let ", "&&", "{ ", "};", "async def", "</", "$(", "| awk", "| grep", "#include")
+_CODE_SIGNS = (
+    "```",
+    "fn ",
+    "def ",
+    "()",
+    "::",
+    "=>",
+    "->",
+    " += ",
+    "==",
+    "!=",
+    "#[",
+    "let ",
+    "&&",
+    "{ ",
+    "};",
+    "async def",
+    "</",
+    "$(",
+    "| awk",
+    "| grep",
+    "#include",
+)
 _SHORT = re.compile(r"\b(what|how|who|where|when|it|there)'s\b")
 _SUM = re.compile(r"[\d)]\s*[*×÷^]\s*[\d(]|[\d)]\s+[-+/]\s+[\d(]|\d\)?/\d+\)|\bfloor\(|\bmin\(|\bmax\(|0x[0-9a-f]+ in|\d\+\d")
 
@@ -86,7 +108,7 @@ def rules(task: Task) -> Opinion | None:
     table = shipped_table()
     if task.decides_write:
         return Opinion(tier="frontier", reason="its answer may lead to an action: the frontier tier")
-    if task.kind in table.kinds:
+    if task.kind is not None and task.kind in table.kinds:
         return Opinion(tier=table.kinds[task.kind], reason=f"{task.kind}: the {table.kinds[task.kind]} tier")
     found = look(task.text, table)
     if found is None:

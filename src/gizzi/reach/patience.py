@@ -27,11 +27,11 @@ class PatientNode:
         self._timeout_s = timeout_s
         self._slow: set[tuple[int, str]] = set()
 
-    async def metrics(self, validator: Validator, names: frozenset[str]) -> Samples:
-        return await self._ask((validator.number, "metrics"), "the metrics page", self._inner.metrics(validator, names))
+    def metrics(self, validator: Validator, names: frozenset[str]) -> Coroutine[Any, Any, Samples]:
+        return self._ask((validator.number, "metrics"), "the metrics page", self._inner.metrics(validator, names))
 
-    async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
-        return await self._ask((validator.number, "rpc"), method, self._inner.rpc(validator, method, *params))
+    def rpc(self, validator: Validator, method: str, *params: Any) -> Coroutine[Any, Any, Any]:
+        return self._ask((validator.number, "rpc"), method, self._inner.rpc(validator, method, *params))
 
     async def _ask(self, endpoint: tuple[int, str], what: str, call: Coroutine[Any, Any, T]) -> T:
         slow = endpoint in self._slow

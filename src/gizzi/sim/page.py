@@ -145,7 +145,7 @@ class PageWriter:
 
     def __init__(self, node: SimNode) -> None:
         self._node = node
-        samples = node.samples(node.started_at)
+        samples = {**node.samples(node.started_at), **node.page.traffic()}
         node.page_due_at = 0.0
         known = {family.name for family in families()}
         renewed = frozenset({name for name in samples if name in known and name not in _WHOLE} | {_BLOCKS})
@@ -157,7 +157,7 @@ class PageWriter:
 
     def write(self, now: float) -> bytes:
         """The page, its gauges as of their last renewal."""
-        samples = self._node.samples(now)
+        samples = {**self._node.samples(now), **self._node.page.traffic()}
         parts: list[bytes] = []
         add = parts.append
         for piece in self._pieces:

@@ -29,7 +29,10 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
     scenario = load_scenario(folder)
     gc.freeze()
     started = time.perf_counter()
-    incidents = run_simulated(_play(scenario))
+    try:
+        incidents = run_simulated(_play(scenario))
+    finally:
+        gc.unfreeze()
     wall_s = time.perf_counter() - started
     result: dict[str, Any] = {
         "scenario": scenario.name,

@@ -7,6 +7,7 @@ Substrate's own names are read, and those of older dashboards and rules (`substr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from gizzi import Settings, SourceError, Validator, source
@@ -166,13 +167,14 @@ def _subtract_unusable(seen: dict[str, Any], failures: Series | None) -> None:
 
 def _add_tasks(seen: dict[str, Any], found: Series) -> None:
     """Long-running tasks that finished, and any task that panicked; `interrupted` is the ordinary end of a node that stops."""
-    ended = {labels.get("task_name", "?") for labels, value in found if value > 0 and _is_wrong(labels)}
-    seen["tasks_ended"] = tuple(one_line(task, _NAME_LENGTH) for task in sorted(ended)[:_MOST_TASKS])
+    ended = [labels for labels, value in found if value > 0 and _is_wrong(labels.get("task_name", ""), labels.get("reason"))]
+    names = sorted({labels.get("task_name", "?") for labels in ended}) if ended else ()
+    seen["tasks_ended"] = tuple([one_line(task, _NAME_LENGTH) for task in names[:_MOST_TASKS]])
 
 
-def _is_wrong(labels: Mapping[str, str]) -> bool:
-    task = labels.get("task_name", "").replace("_", "-")
-    reason = labels.get("reason")
+@lru_cache(maxsize=1024)
+def _is_wrong(name: str, reason: str | None) -> bool:
+    task = name.replace("_", "-")
     return reason == "panic" or (reason == "finished" and (task in LONG_RUNNING_TASKS or task.endswith("-subsystem")))
 
 

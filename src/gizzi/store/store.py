@@ -10,9 +10,10 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Row, and_, create_engine, delete, event, exists, insert, literal, select, update
+from sqlalchemy import Connection, Engine, Row, and_, bindparam, create_engine, delete, event, exists, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
@@ -82,14 +83,13 @@ class Store:
 
         def work(connection: Connection) -> None:
             for row, state_is_news in incidents:
-                kept = () if state_is_news else ("state", "acknowledged_by")
+                kept: tuple[str, ...] = () if state_is_news else ("state", "acknowledged_by")
                 if state_is_news and row["state"] == "resolved":
                     kept = ("acknowledged_by",)
-                connection.execute(self._upsert(schema.incidents, row, ["id"], kept))
-            for row in alerts:
-                connection.execute(self._upsert(schema.alerts, row, ["subject", "rule", "since"]))
+                self._upsert_all(connection, schema.incidents, [row], ("id",), kept)
+            self._upsert_all(connection, schema.alerts, list(alerts), ("subject", "rule", "since"))
             for row in events:
-                connection.execute(_insert_once(schema.events, row))
+                connection.execute(_insert_once(schema.events, tuple(row)), {f"the_{name}": value for name, value in row.items()})
 
         await self.run(work)
 
@@ -114,11 +114,8 @@ class Store:
         return {row["validator"]: row["finalized_height"] for row in rows}
 
     async def set_watermarks(self, heights: Mapping[int, int]) -> None:
-        def work(connection: Connection) -> None:
-            for validator, height in heights.items():
-                connection.execute(self._upsert(schema.watermarks, {"validator": validator, "finalized_height": height}, ["validator"]))
-
-        await self.run(work)
+        rows = [{"validator": validator, "finalized_height": height} for validator, height in heights.items()]
+        await self.run(lambda c: self._upsert_all(c, schema.watermarks, rows, ("validator",)))
 
     async def take_lease(self, holder: str, now: float, is_dead: Callable[[str], bool]) -> None:
         """Become the one loop on this store, or renew. Raises StoreTaken while another one is alive.
@@ -236,11 +233,12 @@ class Store:
         self.version += 1
         return int(key[0])  # type: ignore[index]
 
-    def _upsert(self, table: Any, row: Mapping[str, Any], keys: list[str], kept: Sequence[str] = ()) -> Any:
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        statement = dialect.insert(table).values(**row)
-        changed = {name: statement.excluded[name] for name in row if name not in keys and name not in kept}
-        return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    def _upsert_all(
+        self, connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]], keys: tuple[str, ...], kept: tuple[str, ...] = ()
+    ) -> None:
+        """Insert rows of the same columns, or change those that are there, all but what is `kept`."""
+        if rows:
+            connection.execute(_upsert(self._engine.dialect.name, table, tuple(rows[0]), keys, kept), rows)
 
 
 def open_store(url: str) -> Store:
@@ -284,11 +282,19 @@ def _tune_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _insert_once(table: Any, row: Mapping[str, Any]) -> Any:
-    """Unless there is such a row already."""
-    same = exists().where(and_(*(table.c[name] == value for name, value in row.items())))
-    values = select(*(literal(value, table.c[name].type) for name, value in row.items())).where(~same)
-    return insert(table).from_select(list(row), values)
+@cache
+def _upsert(dialect: str, table: Any, columns: tuple[str, ...], keys: tuple[str, ...], kept: tuple[str, ...]) -> Any:
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    changed = {name: statement.excluded[name] for name in columns if name not in keys and name not in kept}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+@cache
+def _insert_once(table: Any, columns: tuple[str, ...]) -> Any:
+    """Unless there is such a row already. The values are its parameters `the_…`, none of them None."""
+    values = {name: bindparam(f"the_{name}", type_=table.c[name].type) for name in columns}
+    same = exists().where(and_(*(table.c[name] == value for name, value in values.items())))
+    return insert(table).from_select(list(columns), select(*values.values()).where(~same))
 
 
 def _rows(result: Iterable[Row[Any]]) -> list[dict[str, Any]]:
