@@ -26,7 +26,7 @@ RIGHT_OR_ABOVE, NEEDLESS = 0.95, 0.10
 CHARS, CALLS, ROUNDS = 2000, 2000, 7
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PROMPTS = {
-    "prose": "Validator 6 lost its peers after the firewall was changed last night, and finality lags since then. Here is what I know so far. ",
+    "prose": "Validator 6 lost its peers after the firewall was changed last night, and finality lags since then. Here is what I know. ",
     "log": "2026-11-03 02:11:11 INFO tokio-runtime-worker substrate: Idle (2 peers), best: #1200 (0x9d8f), finalized #1197 (0x8477)\n",
     "code": "fn lag(best: u64, finalized: u64) -> u64 { best.saturating_sub(finalized) } // should never be negative\n",
     "unicode": "Der Validator „Größe“ hat 2 Peers – warum? 验证人 6 的节点在线吗？ ",
@@ -62,18 +62,24 @@ def decider() -> Any:
 
 
 def timed(decide: Any, prompt: str) -> dict[str, float]:
-    """The best of some rounds, for other work on the machine only adds."""
+    """CPU time of the thread, so that other work on the machine is not counted; beside it the wall clock's mean. The best of some rounds."""
     task = Task(prompt)
-    rounds = []
+    rounds, walls = [], []
     for _ in range(ROUNDS):
         times = []
+        begun = time.perf_counter()
         for _ in range(CALLS):
-            begin = time.perf_counter()
+            begin = time.thread_time_ns()
             decide(task)
-            times.append(time.perf_counter() - begin)
+            times.append((time.thread_time_ns() - begin) / 1e6)
+        walls.append((time.perf_counter() - begun) * 1e3 / CALLS)
         times.sort()
-        rounds.append((times[len(times) // 2], times[len(times) * 99 // 100]))
-    return {"p50_ms": round(min(p50 for p50, _ in rounds) * 1e3, 4), "p99_ms": round(min(p99 for _, p99 in rounds) * 1e3, 4)}
+        rounds.append((times[CALLS // 2], times[CALLS * 99 // 100]))
+    return {
+        "p50_ms": round(min(p50 for p50, _ in rounds), 4),
+        "p99_ms": round(min(p99 for _, p99 in rounds), 4),
+        "wall_mean_ms": round(min(walls), 4),
+    }
 
 
 def measured(decide: Any, half: Any) -> dict[str, Any]:

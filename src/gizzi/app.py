@@ -39,21 +39,25 @@ class App:
         self.registry = watch.registry
         self.clock = watch.clock
         self.desk = Desk(store, watch.clock)
+        self._holder = f"{socket.gethostname()}:{os.getpid()}"
+
+    async def claim(self) -> None:
+        """Become the only loop on this store. Raises StoreTaken."""
+        await self.store.take_lease(self._holder, self.clock.now(), _process_is_gone)
 
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
-        holder = f"{socket.gethostname()}:{os.getpid()}"
-        await self.store.take_lease(holder, self.clock.now(), _process_is_gone)
+        await self.claim()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._renew(holder))
+                group.create_task(self._renew())
                 group.create_task(self.watch.run())
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)
             raise (known.exceptions[0] if known else failures) from None
         finally:
             with suppress(GizziError):
-                await self.store.drop_lease(holder)
+                await self.store.drop_lease(self._holder)
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
@@ -61,16 +65,16 @@ class App:
         await self.watch.step()
         return self.watch.statuses()
 
-    async def _renew(self, holder: str) -> None:
+    async def _renew(self) -> None:
         while True:
             await self.clock.sleep(RENEW_LEASE_S)
             try:
-                await self.store.take_lease(holder, self.clock.now(), _process_is_gone)
-                self.watch.store_works()
+                await self.claim()
+                self.watch.books.works()
             except StoreTaken:
                 raise
             except StoreError as error:  # it is renewed once the store can be written again, if nobody has taken it by then
-                self.watch.store_failed(error)
+                self.watch.books.failed(error)
 
 
 def _process_is_gone(holder: str) -> bool:

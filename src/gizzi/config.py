@@ -125,7 +125,7 @@ class Cache(_Section):
 
 
 class Privacy(_Section):
-    redact_private_addresses: bool = Field(False, description="Also hide private IP addresses from cloud models; the answer has them again.")
+    redact_private_addresses: bool = Field(False, description="Hide private IP addresses from cloud models; the answer has them again.")
 
 
 class Routing(_Section):

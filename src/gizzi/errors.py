@@ -52,7 +52,7 @@ class StoreTaken(StoreError):
 
 
 class BudgetMet(GizziError):
-    """A cheaper tier may still answer. budget: such as "day" or "day of the frontier tier". left_usd: what is left of it for such a call."""
+    """A cheaper tier may still answer. budget: such as "day" or "day of the frontier tier". left_usd: left of it for such a call."""
 
     def __init__(self, message: str, budget: str, left_usd: Decimal) -> None:
         super().__init__(message)

@@ -33,7 +33,7 @@ async def test_an_answer_for_people_and_for_programs(tmp_path: Path) -> None:
     async with provider(chat("Paris.\nReally\x1b[2J.")) as fake:
         config(tmp_path, fake.url)
         plain = await ask(tmp_path, "What is the capital of France?")
-        machine = await ask(tmp_path, "What is the capital of France?", "--json")
+        machine = await ask(tmp_path, "And of Italy?", "--json")
     assert plain.returncode == 0, plain.stderr
     assert (
         plain.stdout.startswith("Paris.\nReally\N{REPLACEMENT CHARACTER}[2J.\n") and "mine/m" in plain.stdout and "$0.0000" in plain.stdout

@@ -56,7 +56,7 @@ def failing(when: Callable[[float], bool], clock: Any, kind: Any = "refused") ->
 
 @in_virtual_time
 async def test_everybody_is_asked_at_its_pace_and_not_all_at_once() -> None:
-    bench = await Bench([a_source("metrics", fine)], SimulatedClock(), validators=10).run(60)
+    bench = await Bench([a_source("metrics", fine)], SimulatedClock(), validators=10, threads=True).run(60)
     firsts = [bench.times(n, "metrics")[0] for n in range(1, 11)]
     assert len(set(firsts)) == 10 and all(0 <= first < 5 for first in firsts)
     for number in range(1, 11):

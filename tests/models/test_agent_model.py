@@ -44,24 +44,28 @@ async def test_tools_are_called_and_each_request_is_in_the_ledger(tmp_path: Path
 @pytest.mark.parametrize("wire", ["openai", "ollama"])
 async def test_typed_output_by_schema(wire: str, tmp_path: Path) -> None:
     said = json.dumps({"action": "wait", "confidence": 0.5})
-    async with provider(chat(said) if wire == "openai" else ollama(said)) as fake:
-        async with Router(settings_for(fake.url, tmp_path, api=wire)) as router:
-            result = await Agent(RouterModel(router), output_type=NativeOutput(Decision)).run("What now?")
+    async with (
+        provider(chat(said) if wire == "openai" else ollama(said)) as fake,
+        Router(settings_for(fake.url, tmp_path, api=wire)) as router,
+    ):
+        result = await Agent(RouterModel(router), output_type=NativeOutput(Decision)).run("What now?")
     assert result.output == Decision(action="wait", confidence=0.5)
     sent: Any = fake.asked[0]["response_format"]["json_schema"]["schema"] if wire == "openai" else fake.asked[0]["format"]
     assert set(sent["properties"]) == {"action", "confidence"}
 
 
 async def test_tools_on_ollamas_own_wire(tmp_path: Path) -> None:
-    async with provider(ollama(tool=("peers_of", {"validator": 6})), ollama("Two.")) as fake:
-        async with Router(settings_for(fake.url, tmp_path, api="ollama")) as router:
-            agent = Agent(RouterModel(router))
+    async with (
+        provider(ollama(tool=("peers_of", {"validator": 6})), ollama("Two.")) as fake,
+        Router(settings_for(fake.url, tmp_path, api="ollama")) as router,
+    ):
+        agent = Agent(RouterModel(router))
 
-            @agent.tool_plain
-            def peers_of(validator: int) -> int:
-                return 2
+        @agent.tool_plain
+        def peers_of(validator: int) -> int:
+            return 2
 
-            assert (await agent.run("How is validator 6?")).output == "Two."
+        assert (await agent.run("How is validator 6?")).output == "Two."
     assert fake.asked[0]["options"]["num_ctx"] == 8192
     assert fake.asked[1]["messages"][-1] == {"role": "tool", "tool_name": "peers_of", "content": "2"}
 
@@ -76,9 +80,12 @@ async def test_an_answer_that_breaks_its_schema_three_times_is_one_error(tmp_pat
 
 
 async def test_it_streams(tmp_path: Path) -> None:
-    async with provider(chat_stream("Quite ", "well.")) as fake, Router(settings_for(fake.url, tmp_path)) as router:
-        async with Agent(RouterModel(router)).run_stream("How are you?") as run:
-            assert [piece async for piece in run.stream_text(delta=True, debounce_by=None)] == ["Quite ", "well."]
+    async with (
+        provider(chat_stream("Quite ", "well.")) as fake,
+        Router(settings_for(fake.url, tmp_path)) as router,
+        Agent(RouterModel(router)).run_stream("How are you?") as run,
+    ):
+        assert [piece async for piece in run.stream_text(delta=True, debounce_by=None)] == ["Quite ", "well."]
 
 
 async def test_secrets_stay_here(tmp_path: Path) -> None:

@@ -6,8 +6,10 @@ import asyncio
 
 import pytest
 
-from gizzi.errors import ConfigError
+from gizzi.errors import ConfigError, GizziError
 from gizzi.models.door import NoAnswer, Reply
+from gizzi.models.model import Provider
+from gizzi.models.providers import Providers
 from gizzi.models.task import Task
 from tools.loopback import then_close
 from tools.models import KEY, FakePurse, call, catalogue, door, route
@@ -19,8 +21,10 @@ from tools.providers import (
     html,
     message,
     never,
+    ollama,
     provider,
     reply,
+    tags,
 )
 from tools.providers import Reply as Answer
 
@@ -58,8 +62,6 @@ async def test_openai_is_asked_as_documented() -> None:
     ("wire", "path"), [("google_a", "/v1beta/openai/chat/completions"), ("mistral_a", "/chat/completions"), ("ollama_a", "/api/chat")]
 )
 async def test_the_other_wires(wire: str, path: str) -> None:
-    from tools.providers import ollama
-
     async with provider(ollama("Well.") if wire == "ollama_a" else chat("Well.")) as fake:
         answered = await ask(fake, wire)
     assert answered.response.text == "Well."
@@ -165,3 +167,15 @@ async def test_an_unknown_wire_is_named() -> None:
     rows = catalogue(telegraph_a="http://127.0.0.1:1")
     with pytest.raises(ConfigError, match=r'\[providers.telegraph_a\] api = "telegraph" is not one Gizzi speaks; it speaks anthropic'):
         await door(rows).call(Task("?"), route(rows), call())
+
+
+async def test_ollama_lists_what_it_has() -> None:
+    through = Providers(lambda _: None)
+    async with provider(tags("llama3.1:8b", "qwen3:4b"), html(), reply(b'{"models": 5}')) as fake:
+        near = Provider("ollama", "ollama", fake.url, local=True)
+        assert await through.installed(near) == ["llama3.1:8b", "qwen3:4b"]
+        assert fake.heads[0].startswith("GET /api/tags ")
+        for _ in range(2):
+            with pytest.raises(GizziError, match="does not list its models"):
+                await through.installed(near)
+        await through.close()

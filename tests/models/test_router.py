@@ -120,9 +120,12 @@ async def test_the_three_lines_make_a_provider(tmp_path: Path) -> None:
 
 
 async def test_the_next_provider_answers_and_the_route_says_so(tmp_path: Path) -> None:
-    async with provider(fault("401 Unauthorized", "no")) as bad, provider(message("Well.")) as good:
-        async with Router(two_providers(bad.url, good.url, tmp_path)) as router:
-            answer = await router.ask("What is the capital of France?")
+    async with (
+        provider(fault("401 Unauthorized", "no")) as bad,
+        provider(message("Well.")) as good,
+        Router(two_providers(bad.url, good.url, tmp_path)) as router,
+    ):
+        answer = await router.ask("What is the capital of France?")
     assert answer.model == "yours/n" and "refuses the key" in answer.route.reason
     assert {c.model: c.why_not for c in answer.route.considered}["yours/n"] is None
 
@@ -159,9 +162,12 @@ async def test_secrets_and_private_addresses(tmp_path: Path) -> None:
 
 
 async def test_it_streams(tmp_path: Path) -> None:
-    async with provider(chat_stream("Quite ", "well.")) as fake, Router(settings_for(fake.url, tmp_path)) as router:
-        async with router.stream("How are you?") as pieces:
-            assert [piece async for piece in pieces] == ["Quite ", "well."]
+    async with (
+        provider(chat_stream("Quite ", "well.")) as fake,
+        Router(settings_for(fake.url, tmp_path)) as router,
+        router.stream("How are you?") as pieces,
+    ):
+        assert [piece async for piece in pieces] == ["Quite ", "well."]
 
 
 async def test_a_met_budget_says_so_and_nothing_is_asked(tmp_path: Path) -> None:
@@ -183,9 +189,12 @@ async def test_cancelled_asking_leaves_no_reservation(tmp_path: Path) -> None:
 
 
 async def test_models_side_by_side(tmp_path: Path) -> None:
-    async with provider(chat("WAIT\nIt recovers.")) as one, provider(message("**Wait.** It recovers.")) as other:
-        async with Router(two_providers(one.url, other.url, tmp_path)) as router:
-            found = await compare(router, "Restart or wait?")
+    async with (
+        provider(chat("WAIT\nIt recovers.")) as one,
+        provider(message("**Wait.** It recovers.")) as other,
+        Router(two_providers(one.url, other.url, tmp_path)) as router,
+    ):
+        found = await compare(router, "Restart or wait?")
     shown = found.as_json()
     assert {answer["model"] for answer in shown["answers"]} == {"mine/m", "yours/n"} and shown["consensus"]["verdict"] == "WAIT"
     assert [failure["model"] for failure in shown["failures"]] == ["ollama/llama3.1:8b"]
@@ -219,5 +228,17 @@ def test_data_cannot_close_its_fence() -> None:
 
 
 def test_import_loads_no_provider_sdk() -> None:
-    code = "import sys, gizzi; gizzi.Router; print([m for m in sys.modules if m.split('.')[0] in ('openai', 'anthropic', 'pydantic_ai', 'httpx2')])"
+    heavy = ("openai", "anthropic", "pydantic_ai", "httpx2")
+    code = f"import sys, gizzi; gizzi.Router; print([m for m in sys.modules if m.split('.')[0] in {heavy}])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+async def test_the_same_question_is_not_paid_for_twice(tmp_path: Path) -> None:
+    async with provider(chat("Paris.")) as fake, Router(settings_for(fake.url, tmp_path)) as router:
+        first = await router.ask("What is the capital of France?")
+        again = await router.ask("Please, what is the capital of France?")
+        assert not first.cached and again.cached and again.cost_usd == 0 and again.response == "Paris." and fake.calls == 1
+        for text in ("Should I restart it?", "Which upgrade is next?"):
+            await router.ask(text)
+            assert not (await router.ask(text)).cached
+        assert not (await router.ask("What is the capital of France?", critical=True)).cached

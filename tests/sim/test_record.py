@@ -42,6 +42,4 @@ async def test_what_was_wrong_is_played_back(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "tape" / "observations.jsonl.gz", "rt") as lines:
         seen = [json.loads(line) for line in lines]
     assert {line["validator"] for line in seen} == {1, 2, 3, 4}
-    longer = file.read_text().replace("duration_s = 14.0", "duration_s = 120.0")
-    file.write_text(longer)
     assert (await asyncio.to_thread(run_scenario, tmp_path / "tape"))["failures"] == []

@@ -59,7 +59,7 @@ class _Own(Collector):
             "gizzi_evaluation_seconds", "Time spent on evaluations.", count_value=watch.evaluations, sum_value=watch.evaluating_s
         )
         yield GaugeMetricFamily("gizzi_last_evaluation_timestamp_seconds", "When the last evaluation ended.", watch.evaluated_at or 0.0)
-        yield GaugeMetricFamily("gizzi_store_waiting", "Evaluations that could not be stored yet.", watch.unsaved)
+        yield GaugeMetricFamily("gizzi_store_waiting", "Evaluations that could not be stored yet.", watch.books.waiting)
         yield from self._fleet()
         yield from self._alerts()
 

@@ -122,6 +122,8 @@ def _line(line: str) -> str:
 def _about(answer: Answer) -> str:
     cost = "price unknown" if answer.cost_usd is None else shown_usd(answer.cost_usd)
     counted = f"{answer.usage.input_tokens:,} + {answer.usage.output_tokens:,} tokens{' (estimated)' if answer.usage.estimated else ''}"
+    if answer.cached:
+        return clean(f"{answer.model} · from the cache, no cost · {answer.route.reason}", 1000)
     facts = [answer.model, f"{answer.time_s:.1f} s", cost, counted] if answer.tier != "reflex" else ["without a model", "no cost"]
     return clean(f"{' · '.join(facts)} · {answer.route.reason}", 1000)
 

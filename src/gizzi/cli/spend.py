@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from gizzi import registry as registries
 from gizzi.cli.terminal import clean, grid, heading, print_json, say, show, text
 from gizzi.cli.words import settings_of, store_exists
 from gizzi.clock import LiveClock
@@ -56,7 +57,7 @@ async def _read(settings: Settings, by: By) -> dict[str, Any]:
 def _frontier(settings: Settings, now: float) -> Model | None:
     """The first model of the frontier tier that is not retired and has a price; None without one."""
     today = datetime.fromtimestamp(now, UTC).date()
-    catalogue = load_catalogue(settings, today=today)
+    catalogue = load_catalogue(settings, registries.load(settings).model_rows, today=today)
     models = (catalogue.models[name] for name in catalogue.tiers["frontier"])
     return next((model for model in models if model.price is not None and not is_retired(model, today)), None)
 

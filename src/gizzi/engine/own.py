@@ -39,9 +39,9 @@ def own_health(watch: Watch) -> dict[str, Any]:
 def _troubles(watch: Watch, now: float) -> list[tuple[str, str]]:
     """(status, why), worst first."""
     found: list[tuple[str, str]] = []
-    if watch.store_trouble is not None or watch.unsaved:
-        waiting = f"; what happened in {watch.unsaved} evaluations waits for it" if watch.unsaved else ""
-        found.append(("store_failing", f"{watch.store_trouble or 'the store fails'}{waiting}"))
+    if watch.books.trouble is not None:
+        waiting = f"; what happened in {watch.books.waiting} evaluations waits for it" if watch.books.waiting else ""
+        found.append(("store_failing", f"{watch.books.trouble}{waiting}"))
     idle_s = now - watch.evaluated_at if watch.evaluated_at is not None else 0.0
     if idle_s > LATE_S:
         found.append(("late", f"the last evaluation was {idle_s:.0f} s ago"))

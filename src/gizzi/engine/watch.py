@@ -19,8 +19,8 @@ from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
 from gizzi.config import Chain, Settings, Validator
 from gizzi.engine import records, reflex
+from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
-from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
@@ -34,14 +34,9 @@ log = structlog.get_logger("gizzi.watch")
 
 STEP_S = 0.5
 OWN_EVERY_S = 5.0
-CONTROL_EVERY_S = 2.0
 MARKS_EVERY_S = 300.0
-SAY_AGAIN_S = 60.0
-"""A store that goes on failing is told this often."""
 FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa_set_id"})
 """Observations that a restart stands on: each source of them must have had its first turn."""
-STATE_NEWS = {"opened", "reopened", "resolved", "merged"}
-"""Changes that set an incident's state; with any other, a person's acknowledgement in the store stands."""
 
 
 @dataclass
@@ -85,17 +80,13 @@ class Watch:
             list(self.registry.sources), self.settings, self.validators, self.reach, self.clock, self.fleet, threads=self.live
         )
         self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
-        self.mutes: list[Silence | Maintenance] = []
+        self.books = Books(self.store, self.clock, self.on_change)
         self.started_at = self.clock.now()
         self.evaluated_at: float | None = None
         self.evaluations = 0
         self.evaluating_s = 0.0
-        self._mutes_version = -1
-        self._next = {"own": 0.0, "control": 0.0, "marks": self.started_at + MARKS_EVERY_S}
-        self._unsaved: list[tuple[Turn, list[Change]]] = []
-        self.store_trouble: str | None = None
-        """Why the store cannot be used now."""
-        self._said_at = 0.0
+        self._next = {"own": 0.0, "marks": self.started_at + MARKS_EVERY_S}
+        self._keeps_apart = False
         self._broken: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -104,14 +95,17 @@ class Watch:
         async with asyncio.TaskGroup() as group:
             for loop in self.collector.loops():
                 group.create_task(loop)
+            if self.live:
+                self._keeps_apart = True
+                group.create_task(self.books.keep())
             while True:
                 await self.clock.sleep(STEP_S)
                 await self.step()
 
     @property
-    def unsaved(self) -> int:
-        """How many evaluations wait for the store."""
-        return len(self._unsaved)
+    def mutes(self) -> Sequence[Silence | Maintenance]:
+        """What people muted."""
+        return self.books.mutes
 
     async def step(self) -> list[Change]:
         """One evaluation of whatever is new. Returns what changed in the incidents."""
@@ -123,7 +117,9 @@ class Watch:
         return changes
 
     async def _step(self, now: float) -> list[Change]:
-        await self._read_control(now)
+        if not self._keeps_apart and not self.books.is_read:
+            await self.books.read()
+        self._note_acknowledged()
         collected = self.collector.take()
         for heard in self.on_collected:
             for seen in collected:
@@ -140,15 +136,17 @@ class Watch:
             self.book.drop_unseen(now, turn)
         changes = self.correlator.step(now, turn, self.mutes)
         changes += self._decide(now)
-        await self._record(turn, changes)
+        self.books.add(turn, changes)
         if self._due("marks", now, MARKS_EVERY_S):
-            await self._save_watermarks()
+            self.books.add_marks({n: history.watermark for n, history in self.fleet.histories.items() if history.watermark is not None})
+        if not self._keeps_apart:
+            await self.books.save()
         return changes
 
     async def restore(self) -> None:
         """Take up what an earlier process left: alerts, incidents, what people said, watermarks. Raises StoreError."""
         now = self.clock.now()
-        await self._load_control(now)
+        await self.books.load()
         incident_rows, alert_rows, next_id = await self.store.open_state(now - REOPEN_S)
         incidents = records.incidents_of(incident_rows, alert_rows)
         own = [alert for incident in incidents for alert in incident.alerts.values()]
@@ -163,7 +161,8 @@ class Watch:
                 self.fleet.histories[number].watermark = height
         subjects = {validator_subject(v.number) for v in self.validators} | {chain_subject(c) for c in self.chains} | {GIZZI}
         self.book.drop_strangers(subjects, now, turn)
-        await self._record(turn, self.correlator.step(now, turn, self.mutes))
+        self.books.add(turn, self.correlator.step(now, turn, self.mutes))
+        await self.books.save()
 
     def statuses(self) -> list[dict[str, Any]]:
         """The status of every validator, in order of number."""
@@ -206,73 +205,11 @@ class Watch:
         incident.decision = decision
         return Change(incident, now, "decided", f"{decision.action}: {decision.reasoning}")
 
-    async def _record(self, turn: Turn, changes: list[Change]) -> None:
-        """Store, then tell. Where the store fails, the changes are kept and written with the next ones."""
-        if changes or turn.fired or turn.resolved:
-            self._unsaved.append((turn, changes))
-        if not self._unsaved:
-            return
-        turns = [t for t, _ in self._unsaved]
-        alerts = {(*a.key, a.since): a for t in turns for a in (*t.fired, *t.resolved, *t.changed)}
-        everything = [change for _, some in self._unsaved for change in some]
-        incidents = {change.incident.id: change.incident for change in everything}
-        news = {change.incident.id for change in everything if change.kind in STATE_NEWS}
-        alerts |= {(*a.key, a.since): a for incident in incidents.values() for a in incident.alerts.values()}
-        try:
-            await self.store.record(
-                [(records.incident_row(incident), incident.id in news) for incident in incidents.values()],
-                [records.alert_row(alert) for alert in alerts.values()],
-                [records.event_row(change) for change in everything],
-            )
-        except StoreError as error:
-            self.store_failed(error)
-            return
-        self._unsaved.clear()
-        self.store_works()
-        for change in everything:
-            for listener in self.on_change:
-                listener(change)
-
-    async def _read_control(self, now: float) -> None:
-        """What people said since: silences, maintenance, acknowledgements. Other processes write them into the store."""
-        if self.store.version == self._mutes_version and not (self.live and self._due("control", now, CONTROL_EVERY_S)):
-            return
-        try:
-            await self._load_control(now)
-        except StoreError as error:
-            self.store_failed(error)
-
-    async def _load_control(self, now: float) -> None:
-        version = self.store.version
-        silences, windows = await self.store.mute_rows(now)
-        acknowledged = await self.store.acknowledged()
-        self._mutes_version = version
-        self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]
-        for incident, by in acknowledged.items():
+    def _note_acknowledged(self) -> None:
+        for incident, by in self.books.take_acknowledged().items():
             if incident in self.correlator.open:
                 self.correlator.open[incident].state = "acknowledged"
                 self.correlator.open[incident].acknowledged_by = by
-
-    async def _save_watermarks(self) -> None:
-        marks = {number: history.watermark for number, history in self.fleet.histories.items() if history.watermark is not None}
-        try:
-            await self.store.set_watermarks(marks)
-        except StoreError as error:
-            self.store_failed(error)
-
-    def store_failed(self, error: StoreError) -> None:
-        """Say so, at once and then every minute. Nothing is lost: what waits is written once it can be."""
-        now = self.clock.now()
-        if self.store_trouble is None or now - self._said_at >= SAY_AGAIN_S:
-            self._said_at = now
-            log.error("store_failed", error=str(error), waiting=self.unsaved)
-        self.store_trouble = str(error)
-
-    def store_works(self) -> None:
-        """Whoever has just written to it says so."""
-        if self.store_trouble is not None:
-            self.store_trouble = None
-            log.info("store_works_again")
 
     def _tell_broken(self, now: float) -> None:
         """Log each rule's failure once."""

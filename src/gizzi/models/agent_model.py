@@ -17,28 +17,32 @@ from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.settings import ModelSettings
 
 from gizzi.errors import GizziError
-from gizzi.models.door import Call
+from gizzi.models.door import Bill, Call
 from gizzi.models.router import Router
-from gizzi.models.task import Route, Task
+from gizzi.models.task import Route, Task, Tier
 
 AUTO = "gizzi/auto"
 
 
 class RouterModel(Model[Any]):
-    """One for each conversation: it remembers what was redacted. more: fields of each `Task` (role, critical, private, kind …).
+    """One for each conversation: it remembers what was redacted.
 
-    Raises what `Router.ask` raises. `routes`: the choice of each request so far.
+    within: only models of this tier, without falling back to others. more: fields of each `Task` (role, critical, private, kind …).
+
+    Raises what `Router.ask` raises. routes, bills: the choice and the cost of each request so far.
     """
 
     _answers_requests_itself = False
 
-    def __init__(self, router: Router, *, model: str | None = None, **more: Any) -> None:
+    def __init__(self, router: Router, *, model: str | None = None, within: Tier | None = None, **more: Any) -> None:
         super().__init__(profile=ModelProfile(default_structured_output_mode="native", supports_json_schema_output=True))
         self._router = router
-        self._asked_for = model
+        self._asked_for = model or within
+        self._within = within
         self._more = more
         self._redactor = router.redactor()
         self.routes: list[Route] = []
+        self.bills: list[Bill] = []
 
     @property
     def model_name(self) -> str:
@@ -69,6 +73,7 @@ class RouterModel(Model[Any]):
     ) -> ModelResponse:
         task, route = await self._route(messages, model_request_parameters)
         reply = await self._router.door.call(task, route, self._call(task, messages, model_settings, model_request_parameters))
+        self.bills.append(reply.bill)
         parts = [
             replace(part, content=self._redactor.restore(part.content)) if isinstance(part, TextPart) else part
             for part in reply.response.parts
@@ -86,6 +91,7 @@ class RouterModel(Model[Any]):
         task, route = await self._route(messages, model_request_parameters, "stream")
         call = self._call(task, messages, model_settings, model_request_parameters)
         async with self._router.door.stream(task, route, call) as opened:
+            self.bills.append(opened.bill)
             yield opened.stream
 
     async def _route(self, messages: list[ModelMessage], parameters: ModelRequestParameters, *needs: str) -> tuple[Task, Route]:
@@ -95,6 +101,9 @@ class RouterModel(Model[Any]):
         history = sum(len(str(part)) for message in messages for part in message.parts) // 4
         task = self._router.task(text, model=self._asked_for, needs=frozenset(wanted), context_tokens=history, **self._more)
         route = await self._router.route(task)
+        if self._within is not None:
+            own = self._router.catalogue.tiers[self._within]
+            route = replace(route, models=tuple(name for name in route.models if name in own))
         if not route.models:
             raise GizziError(f"no model could answer: {route.reason}")
         self.routes.append(route)

@@ -1,7 +1,7 @@
 """Several models asked the same: side by side, and what they say together.
 
-Each provider has one vote, that of its best model: two models of one family are wrong together. Only a word that more than half of the votes
-share, of two votes or more, is a consensus; anything else is for a person, with the votes shown.
+Each provider has one vote, that of its best model: two models of one family are wrong together. Only a word that more than half of the
+votes share, of two votes or more, is a consensus; anything else is for a person, with the votes shown.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from gizzi.clock import Clock
 from gizzi.config import Budget
-from gizzi.errors import StoreError
+from gizzi.errors import ConfigError, StoreError
 from gizzi.models import ledger_rows as rows
 from gizzi.models.budget import ZERO, BudgetLeft, is_amount, left_of, shown_usd
 from gizzi.models.task import Tier, Usage
@@ -60,9 +60,9 @@ class Ledger:
     async def reserve(
         self, *, model: str, tier: Tier, role: str | None, kind: str | None, estimate_usd: Decimal | None, critical: bool
     ) -> Reservation:
-        """Raises BudgetMet, or StoreError where it cannot be written: then the call must not be made."""
+        """Raises BudgetMet, StoreError where it cannot be written, ConfigError where no price gives such an estimate: then do not call."""
         if estimate_usd is not None and not is_amount(estimate_usd):
-            raise ValueError(f"an estimate of {estimate_usd} US$ for {model} is not an amount of money")
+            raise ConfigError(f"the price of {model} makes a call cost {estimate_usd:g} US$, which cannot be; correct its price")
         now = self._clock.now()
         made = Reservation(uuid.uuid4().hex, now, day_of(now), model, tier, role, kind, critical, estimate_usd)
 
@@ -106,6 +106,11 @@ class Ledger:
     async def tidy(self) -> None:
         """Settle what was lost and write what is owed; each reservation does it too."""
         await asyncio.shield(self._begin(self._write(lambda _: None, self._clock.now())))
+
+    async def finish(self) -> None:
+        """Wait for what cancelled calls have begun; before the event loop ends."""
+        while self._running:
+            await asyncio.wait(set(self._running))
 
     async def _close(self, reservation: Reservation, ending: rows.Ending) -> None:
         def closing(connection: Connection) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Executable, bindparam, delete, insert, select, update

@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from gizzi.errors import ConfigError
+from gizzi.errors import ConfigError, GizziError
 from gizzi.models import guarded_http, wire_ollama
+from gizzi.models.failures import raised_by_providers
 from gizzi.models.model import Model, Provider
 
 OPENAI_HOST = "api.openai.com"
@@ -82,6 +83,13 @@ class Providers:
             key = self._key_of(provider)
             found = self._models[model.id] = wire(provider, model, key.get_secret_value() if key else "", self._client())
         return found
+
+    async def installed(self, provider: Provider) -> list[str]:
+        """The models that an Ollama server has. Raises GizziError, one line, where it cannot be asked."""
+        try:
+            return await wire_ollama.installed(provider, self._client())
+        except raised_by_providers():
+            raise GizziError(f"{provider.name} does not list its models at {provider.url}; is Ollama running there?") from None
 
     def scrub(self, provider: Provider, text: str) -> str:
         """A provider's own words without its key, or what looks like one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -19,8 +19,10 @@ _PRIVATE_V4 = tuple(IPv4Network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", 
 _PRIVATE_V6 = IPv6Network("fc00::/7")
 _ADDRESS = "<address:"
 _SURE = 8
-_MOST_SURE = 100
+_MOST_SURE = 20
 """Secrets of at least so many characters, a digit among them, are looked for again without their context; at most so many of a text."""
+_PLACEHOLDER = re.compile(rf"(?:{MARK}[a-z]{{1,10}}-|{_ADDRESS})[0-9]{{1,9}}>")
+_LONG_WORD = re.compile(rf"[^\s\"'`<>(){{}}\[\],;]{{{_SURE - 1},2000}}[^\s\"'`<>(){{}}\[\],;.:!?]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Redactor:
         self._words = words
         self._placeholders: dict[str, str] = {}
         self._addresses: dict[str, str] = {}
+        self._known: dict[str, str] = {}
         self._unsafe: set[str] = set()
         self._last: Counter[str] = Counter()
 
@@ -49,20 +52,24 @@ class Redactor:
         """The text without what must not leave. Placeholders never equal anything the text itself says."""
         found: Counter[str] = Counter()
         seen: dict[str, str] = {}
+        taken = set(_PLACEHOLDER.findall(text))
 
         def secret(kind: str, value: str) -> str:
             found[kind] += 1
             self._unsafe.update(match.group() for match in PRIVATE_ADDRESS.finditer(value))
-            seen[value] = self._placeholder(MARK, kind, value, text)
+            seen[value] = self._placeholder(MARK, kind, value, taken)
             return seen[value]
 
         shown = text
-        for kind, pattern in PATTERNS:
+        small = text.lower()
+        for kind, hints, pattern in PATTERNS:
+            if not any(hint in small for hint in hints):
+                continue
             shown = pattern.sub(lambda match, kind=kind: _inside(match, lambda value: secret(kind, value)), shown)  # type: ignore[misc]
         shown = MNEMONIC.sub(lambda match: secret("mnemonic", match.group()) if self._is_mnemonic(match.group()) else match.group(), shown)
-        shown = _everywhere(seen, shown)
+        shown = self._known_before(_everywhere(seen, shown), found)
         if self._private_addresses:
-            shown = PRIVATE_ADDRESS.sub(lambda match: self._address(match, text, found), shown)
+            shown = PRIVATE_ADDRESS.sub(lambda match: self._address(match, taken, found), shown)
         return Redacted(shown, dict(found))
 
     def restore(self, answer: str) -> str:
@@ -70,24 +77,40 @@ class Redactor:
         safe = {placeholder: address for placeholder, address in self._addresses.items() if address not in self._unsafe}
         return re.sub(r"<address:[0-9]{1,9}>", lambda match: safe.get(match.group(), match.group()), answer)
 
-    def _address(self, match: re.Match[str], text: str, found: Counter[str]) -> str:
+    def _address(self, match: re.Match[str], taken: Set[str], found: Counter[str]) -> str:
         value = match.group()
+        if value.endswith(":") and not is_private(value):
+            value = value[:-1]  # a sentence's or a log line's colon
         if not is_private(value):
-            return value
+            return match.group()
         found["address"] += 1
-        placeholder = self._placeholder(_ADDRESS, "", value, text)
+        placeholder = self._placeholder(_ADDRESS, "", value, taken)
         self._addresses[placeholder] = value
-        return placeholder
+        return placeholder + match.group()[len(value) :]
 
-    def _placeholder(self, mark: str, kind: str, value: str, text: str) -> str:
-        key = f"{mark}{kind}:{hashlib.sha256(value.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    def _placeholder(self, mark: str, kind: str, value: str, taken: Set[str]) -> str:
+        key = f"{mark}{kind}:{_hash(value)}"
         name = f"{mark}{kind}-" if kind else mark
         if key not in self._placeholders:
             self._last[name] += 1
-            while f"{name}{self._last[name]}>" in text:
+            while f"{name}{self._last[name]}>" in taken:
                 self._last[name] += 1
             self._placeholders[key] = f"{name}{self._last[name]}>"
+        if mark == MARK and _is_sure(value):
+            self._known[_hash(value)] = self._placeholders[key]
         return self._placeholders[key]
+
+    def _known_before(self, text: str, found: Counter[str]) -> str:
+        """Without the words that an earlier text of the conversation showed to be secrets."""
+
+        def word(match: re.Match[str]) -> str:
+            placeholder = self._known.get(_hash(match.group())) if _is_sure(match.group()) else None
+            if placeholder is None:
+                return match.group()
+            found[placeholder.split("-")[1]] += 1
+            return placeholder
+
+        return _LONG_WORD.sub(word, text) if self._known else text
 
     def _is_mnemonic(self, run: str) -> bool:
         if self._words is None:
@@ -117,10 +140,18 @@ def _inside(match: re.Match[str], replaced: Callable[[str], str]) -> str:
     return whole[: start - match.start()] + replaced(match.group(name)) + whole[end - match.start() :]
 
 
+def _is_sure(value: str) -> bool:
+    return len(value) >= _SURE and any(c.isdigit() for c in value)
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def _everywhere(seen: Mapping[str, str], text: str) -> str:
     """A secret that was recognised once is taken out wherever else it stands; not short words, which may be any word."""
-    sure = sorted((value for value in seen if len(value) >= _SURE and any(c.isdigit() for c in value)), key=len, reverse=True)[:_MOST_SURE]
+    sure = sorted(filter(_is_sure, seen), key=len, reverse=True)[:_MOST_SURE]
     if not sure:
         return text
-    anywhere = re.compile("|".join([rf"{MARK}[a-z]{{1,10}}-[0-9]{{1,9}}>", *map(re.escape, sure)]))
+    anywhere = re.compile("|".join([_PLACEHOLDER.pattern, *map(re.escape, sure)]))
     return anywhere.sub(lambda match: seen.get(match.group(), match.group()), text)

@@ -8,10 +8,13 @@ result = router.query("Is validator 6 healthy?")    # for scripts
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,12 +24,13 @@ from random import Random
 from typing import Any
 
 from gizzi import registry as registries
-from gizzi.clock import Clock, LiveClock
+from gizzi.clock import Clock, LiveClock, iso
 from gizzi.config import Settings, load
-from gizzi.errors import GizziError
+from gizzi.errors import GizziError, StoreError
 from gizzi.models import prompts
 from gizzi.models.breaker import Breakers
 from gizzi.models.budget import BudgetLeft
+from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
 from gizzi.models.ledger import Ledger
@@ -46,6 +50,11 @@ from gizzi.store import Store, open_store
 Statuses = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
 REFLEX = "gizzi/reflex"
 OUTPUT_TOKENS = 2000
+FRESH_S = 1.0
+_WRITES = re.compile(
+    r"\b(re)?(start|boot|stop)|\b(upgrade|rotate|purge|roll ?back|chill|unbond|delete|deploy|apply|vote|kill)", re.IGNORECASE
+)
+"""Words of what changes something: an answer about that is never an old one."""
 THREE_LINES = (
     'providers.mine = { api = "openai", url = "http://127.0.0.1:8000/v1" }',
     'models."mine/NAME" = { tier = "local", price = { input = 0, output = 0 } }',
@@ -62,6 +71,7 @@ class Opened:
     strategies: tuple[Strategy, ...]
     store: Store
     ledger: Ledger
+    cache: AnswerCache
     door: Door
 
 
@@ -86,6 +96,7 @@ class Router:
         self._dice = dice
         self._given_store = store
         self._opened: Opened | None = None
+        self._left: tuple[float, BudgetLeft] | None = None
 
     async def ask(
         self,
@@ -100,13 +111,17 @@ class Router:
     ) -> Answer:
         """Raises UsageError (an empty question, an unknown model), or GizziError where nothing could answer: one line, with what to do."""
         began = time.perf_counter()
-        task = self.task(text, critical=critical, model=model, role=role, private=private, kind=kind, limit_s=limit_s)
+        more = {"critical": critical, "model": model, "role": role, "private": private, "kind": kind, "limit_s": limit_s}
+        task = self.task(text, decides_write=critical or _WRITES.search(text) is not None, **more)
         asked = understand(task.text)
         statuses: Sequence[Mapping[str, Any]] = await self._statuses() if asked or prompts.about_fleet(task.text) else ()
         said = reflex_answer(asked, statuses) if asked else None
         if said is not None and not critical and model is None:
             return _by_reflex(said, began, "live status answers it, without a model")
         route = await self.route(task)
+        kept = await self._kept(task, route, statuses, began)
+        if kept is not None:
+            return kept
         try:
             call = self.call_for(task, statuses)
             reply = await self._door().call(task, route, call) if route.models else None
@@ -119,7 +134,10 @@ class Router:
             if said is None:
                 raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
-        return answer_of(reply, call)
+        answer = answer_of(reply, call)
+        with suppress(StoreError):  # it is paid for: better given once than lost
+            await self._open().cache.put(task, answer.tier, _version(statuses), answer)
+        return answer
 
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
@@ -164,7 +182,7 @@ class Router:
         """The choice alone. Nothing is called."""
         opened = self._open()
         now = self._clock.now()
-        left = await opened.ledger.left(now)
+        left = await self._recently_left(opened.ledger, now)
         at = datetime.fromtimestamp(now, UTC)
         unknown = self.settings.routing.unknown_prices
         return choose(task, opened.catalogue, self._reachable(opened), left, opened.strategies, at, unknown_prices=unknown)
@@ -192,6 +210,21 @@ class Router:
         route = await self.route(replace(task, model=None))
         ranks = {name: place for place, name in enumerate(name for names in self.catalogue.tiers.values() for name in names)}
         return sorted(route.models, key=lambda name: ranks.get(name, 0))
+
+    async def _kept(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]], began: float) -> Answer | None:
+        """The answer to the same question on the same facts, where one is kept; nothing was called for it."""
+        hit = await self._open().cache.get(task, route.tier, _version(statuses)) if route.models else None
+        if hit is None:
+            return None
+        reason = f"the same question was answered at {iso(hit.stored_at)}{' in other words' if hit.near else ''}"
+        found = Route(hit.tier, (hit.model,), "cache", reason, route.considered)
+        return Answer(hit.model, hit.tier, hit.response, Decimal(0), time.perf_counter() - began, Usage(), found, cached=True)
+
+    async def _recently_left(self, ledger: Ledger, now: float) -> BudgetLeft:
+        """What was left up to a second ago: enough to choose by, for the ledger itself decides once more when it reserves."""
+        if self._left is None or not 0 <= now - self._left[0] < FRESH_S:
+            self._left = (now, await ledger.left(now))
+        return self._left[1]
 
     async def left(self) -> BudgetLeft:
         """What the budgets leave now."""
@@ -224,7 +257,8 @@ class Router:
             store = self._given_store or open_store(self.settings.store.url)
             ledger = Ledger(store, self.settings.budget, self._clock)
             door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
-            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, door)
+            cache = AnswerCache(store, self.settings.cache, self._clock)
+            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, door)
         return self._opened
 
     def redactor(self) -> Redactor:
@@ -276,6 +310,13 @@ async def _pieces(stream: Any) -> AsyncIterator[str]:
             continue
         if piece:
             yield piece
+
+
+def _version(statuses: Sequence[Mapping[str, Any]]) -> str:
+    """Of what an answer rests on besides its question."""
+    if not statuses:
+        return ""
+    return hashlib.sha256(json.dumps([dict(status) for status in statuses], sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _by_reflex(said: str, began: float, reason: str, considered: tuple[Considered, ...] = ()) -> Answer:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unicodedata import normalize
+from unicodedata import is_normalized, normalize
 
 from gizzi.models.task import Task
 from gizzi.registry import Opinion, strategy
@@ -25,81 +25,84 @@ LONG_WORDS = 60
 BRIEF_WORDS = 8
 MASK = "mask"
 _SHAPES = ("question", "code_shape", "sum_shape", "numbers", "pasted_log", "long", "brief")
-_END = "!"
 _FILLERS = frozenset(["please", "so", "and", "then", "ok", "hey", "hi", "hello", "gizzi", "now", "but", "or", "also"])
-_PUNCTUATION = {chr(code): " " for code in range(128) if not chr(code).isalnum()}
-_PLAIN = str.maketrans(_PUNCTUATION | {"'": "", "?": " ? ", "!": " ! ", ";": " ! ", "\n": " ! ", "%": " percent "})
-"""Over ASCII: punctuation parts words, an apostrophe does not ("don't" is one word)."""
-_ASIDE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "—": "; ", "–": "-", "…": " ", "：": ": ", "？": "?", "\u00a0": " "})
-_QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|(?<!\w)'[^'\n]*'(?!\w)", re.DOTALL)
-_LOG_LINE = re.compile(r"^\W{0,3}(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d[^\n]*", re.MULTILINE)
+_ENDS = ("?", "!")
+_OPENERS = _FILLERS.union(_ENDS)
 _CODE_SIGNS = (
-    "```",
-    "fn ",
-    "def ",
-    "()",
-    "::",
-    "=>",
-    "->",
-    " += ",
-    "==",
-    "!=",
-    "#[",
-    "let ",
-    "&&",
-    "{ ",
-    "};",
-    "async def",
-    "</",
-    "$(",
-    "| awk",
-    "| grep",
-    "#include",
+    *("```", "fn ", "def ", "()", "::", "=>", "->", " += ", "==", "!=", "#[", "let ", "&&", "{ ", "};", "async def", "</", "$("),
+    *("| awk", "| grep", "#include"),
 )
+_SIGNS = tuple((sign, next((mark for mark in sign if not mark.isalnum() and mark != " "), sign)) for sign in _CODE_SIGNS)
+"""Each with a character of it that is soon looked for in vain."""
+_SUMS = (
+    (("*", "^", "×", "÷"), re.compile(r"[\d)x] ?[*×÷^] ?[\d(]")),
+    ((" - ", " + ", " / "), re.compile(r"[\d)] [-+/] [\d(]")),
+    (("+",), re.compile(r"\d\+\d")),
+    (("floor(", "min(", "max(", "sqrt(", "log2(", ")/"), re.compile(r"[(/]\d|\(\(")),
+)
+"""What an arithmetic expression looks like: where one of the signs stands at all, its pattern is looked for."""
+_QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|'(?<!\w')[^'\n]*'(?!\w)", re.DOTALL)
+_LOG_LINE = re.compile(r"\W{0,3}(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d")
 _SHORT = re.compile(r"\b(what|how|who|where|when|it|there)'s\b")
-_SUM = re.compile(r"[\d)]\s*[*×÷^]\s*[\d(]|[\d)]\s+[-+/]\s+[\d(]|\d\)?/\d+\)|\bfloor\(|\bmin\(|\bmax\(|0x[0-9a-f]+ in|\d\+\d")
+_ASIDE = {"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": ";", "–": "-", "…": "!"}
+"""Signs, each with what is read in its place."""
+_FOREIGN = re.compile(r"[^\w\x00-\x7f]+")
+_KEPT = "?%"
+_PLAIN = bytes(33 if c in b"!;\n" else c if c > 127 or chr(c).isalnum() or chr(c) in _KEPT else 32 for c in range(256))
+"""Over lower-case UTF-8: punctuation parts words, what ends a sentence becomes "!" or stays "?". (Apostrophes are dropped.)"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """See words.toml."""
+    """See words.toml. when, any, same, unless: signals, a bit each."""
 
     tier: str
     kind: str
-    when: frozenset[str]
-    any: frozenset[str]
-    same: frozenset[str]
-    unless: frozenset[str]
-
-    def holds(self, seen: Mapping[str, str], sentences: Sequence[set[str]]) -> bool:
-        names = seen.keys()
-        if not self.when <= names or not self.unless.isdisjoint(names) or (self.any and self.any.isdisjoint(names)):
-            return False
-        return not self.same or any(self.same <= sentence for sentence in sentences)
-
-    def because(self, seen: Mapping[str, str]) -> str:
-        """The words that made it hold."""
-        words = [seen[name] for name in sorted(self.when | self.any | self.same) if seen.get(name)]
-        return ", ".join(f'"{word}"' for word in dict.fromkeys(words))
+    when: int
+    any: int
+    same: int
+    unless: int
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A word or words of one signal. rest: those after the first. begins: only at the beginning of a sentence."""
+    """A word or words of one signal. rest: those after the first. begins: only where a sentence begins."""
 
     signal: str
+    bit: int
     rest: tuple[str, ...]
     begins: bool
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What may begin with a word. alone: signals that it gives by itself, begins: where a sentence begins, number: with a number behind it.
+    more: entries of several words, by the second of them, the longest first."""
+
+    alone: tuple[Entry, ...]
+    alone_bits: int
+    begins: tuple[Entry, ...]
+    more: Mapping[str, tuple[Entry, ...]]
+    number: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
-    """entries: by their first word, the longest first."""
+    """bits: of every signal."""
 
     kinds: Mapping[str, str]
-    entries: Mapping[str, tuple[Entry, ...]]
-    numbered: Mapping[str, str]
+    bits: Mapping[str, int]
+    words: Mapping[str, Word]
     rules: tuple[Rule, ...]
+
+
+@dataclass(slots=True)
+class Signals:
+    """What was seen in a text. words: for each signal the words that gave it first. sentences: the signals of each."""
+
+    all: int
+    words: dict[str, str]
+    sentences: list[int]
 
 
 @strategy("rules")
@@ -119,58 +122,82 @@ def rules(task: Task) -> Opinion | None:
 
 def look(text: str, table: Table) -> tuple[Rule, str] | None:
     """The rule that holds for a text, and the words that made it hold."""
-    seen, sentences = signals(text, table)
+    seen = signals(text, table)
+    bits = seen.all
     for rule in table.rules:
-        if rule.holds(seen, sentences):
-            return rule, rule.because(seen)
+        if bits & rule.when != rule.when or bits & rule.unless or (rule.any and not bits & rule.any):
+            continue
+        if rule.same and not any(sentence & rule.same == rule.same for sentence in seen.sentences):
+            continue
+        wanted = rule.when | rule.any | rule.same
+        words = [words for name, words in seen.words.items() if words and table.bits[name] & wanted]
+        return rule, ", ".join(f'"{word}"' for word in dict.fromkeys(words))
     return None
 
 
-def signals(text: str, table: Table) -> tuple[dict[str, str], list[set[str]]]:
-    """Every signal of a text with the words that gave it, and those of each sentence."""
+def signals(text: str, table: Table) -> Signals:
+    """Every signal of a text."""
     asked, shapes = _own_words(text)
     words = _words(asked)
-    seen: dict[str, str] = dict.fromkeys(shapes, "")
-    sentences: list[set[str]] = [set()]
-    at_start, hidden_until = True, 0
-    entries, numbered = table.entries, table.numbered
-    count = numbers = 0
-    for place, word in enumerate(words):
-        if word in ("?", _END):
-            if word == "?":
-                sentences[-1].add("question")
-                seen.setdefault("question", "")
-            sentences.append(set())
-            at_start = True
+    seen = Signals(0, dict.fromkeys(shapes, ""), [])
+    known, question = table.words, table.bits["question"]
+    sentence = hidden_until = 0
+    words.append("!")
+    for place in [place for place, word in enumerate(words) if word in known]:
+        word = words[place]
+        if word in _ENDS:
+            seen.sentences.append(sentence | question if word == "?" else sentence)
+            sentence = 0
             continue
-        count += 1
-        if word[0] <= "9" and word.isdigit():
-            numbers += 1
-        if place >= hidden_until:
-            longest = 0
-            for entry in entries.get(word, ()):
-                length = len(entry.rest)
-                if entry.begins and not at_start:
-                    continue
-                if (length < longest and not entry.begins) or (length and tuple(words[place + 1 : place + 1 + length]) != entry.rest):
-                    continue
-                longest = longest if entry.begins else length
-                if entry.signal == MASK:
-                    hidden_until = place + 1 + length
-                    break
-                seen.setdefault(entry.signal, " ".join((word, *entry.rest)))
-                sentences[-1].add(entry.signal)
-            if word in numbered and place + 1 < len(words) and words[place + 1].isdigit():
-                seen.setdefault(numbered[word], f"{word} {words[place + 1]}")
-                sentences[-1].add(numbered[word])
-        at_start = at_start and word in _FILLERS
-    if numbers > 1:
-        seen["numbers"] = ""
+        told, follows = known[word], words[place + 1]
+        news = follows in told.more or sentence & told.alone_bits != told.alone_bits
+        if place < hidden_until or not (news or told.number or (told.begins and (not place or words[place - 1] in _OPENERS))):
+            continue
+        entries, hidden = _at(words, place, told)
+        hidden_until = place + hidden
+        for entry in entries:
+            sentence |= entry.bit
+            if entry.signal not in seen.words:
+                seen.words[entry.signal] = " ".join(words[place : place + 1 + len(entry.rest)])
+    _measure(words, len(words) - len(seen.sentences), seen.words)
+    for bits in (*seen.sentences, *(table.bits[name] for name in _SHAPES if name in seen.words)):
+        seen.all |= bits
+    return seen
+
+
+def _at(words: Sequence[str], place: int, word: Word) -> tuple[Sequence[Entry], int]:
+    """What begins at a place, and how many words a mask hides from it on. Several words that match hide what the first gives alone."""
+    follows = words[place + 1]
+    found: list[Entry] = []
+    for entry in word.more.get(follows, ()):
+        length = len(entry.rest)
+        if (length == 1 or tuple(words[place + 1 : place + 1 + length]) == entry.rest) and (not entry.begins or _begins(words, place)):
+            if entry.signal == MASK:
+                return found, length + 1
+            if not found or entry.begins or length >= len(found[-1].rest):
+                found.append(entry)
+    if word.begins and _begins(words, place):
+        found += word.begins
+    if word.number is not None and follows.isdigit():
+        found.append(word.number)
+    if not found or all(entry.begins or entry is word.number for entry in found):
+        found += word.alone
+    return found, 0
+
+
+def _begins(words: Sequence[str], place: int) -> bool:
+    while place and words[place - 1] in _FILLERS:
+        place -= 1
+    return not place or words[place - 1] in _ENDS
+
+
+def _measure(words: Sequence[str], count: int, found: dict[str, str]) -> None:
     if count > LONG_WORDS:
-        seen["long"] = ""
-    if count <= BRIEF_WORDS:
-        seen["brief"] = ""
-    return seen, sentences
+        found["long"] = ""
+    elif count <= BRIEF_WORDS:
+        found["brief"] = ""
+    if sum(map(str.isdigit, words)) > 1:
+        found["numbers"] = ""
 
 
 def _own_words(text: str) -> tuple[str, list[str]]:
@@ -178,27 +205,37 @@ def _own_words(text: str) -> tuple[str, list[str]]:
     if len(text) > HEAD_CHARS + TAIL_CHARS:
         text = f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
     if not text.isascii():
-        text = normalize("NFKC", text.translate(_ASIDE))
-    shapes = ["code_shape"] if any(sign in text for sign in _CODE_SIGNS) else []
-    if _SUM.search(text):
+        text = _plain_signs(text)
+    shapes = ["code_shape"] if any(mark in text and sign in text for sign, mark in _SIGNS) else []
+    if any(pattern.search(text) for signs, pattern in _SUMS if any(sign in text for sign in signs)):
         shapes.append("sum_shape")
     asked = text
-    if "\n" in text and _LOG_LINE.search(text):
-        shapes.append("pasted_log")
-        asked = _LOG_LINE.sub(" ", asked)
+    if "\n" in text:
+        lines = text.split("\n")
+        said = [line for line in lines if not _LOG_LINE.match(line)]
+        if len(said) < len(lines):
+            shapes.append("pasted_log")
+            asked = "\n".join(said)
     if '"' in asked or "`" in asked or "'" in asked:
         asked = _QUOTED.sub(" ", asked)
     return (asked if any(map(str.isalnum, asked)) else text), shapes
+
+
+def _plain_signs(text: str) -> str:
+    for sign, plain in _ASIDE.items():
+        if sign in text:
+            text = text.replace(sign, plain)
+    return text if is_normalized("NFKC", text) else normalize("NFKC", text)
 
 
 def _words(text: str) -> list[str]:
     plain = text.casefold()
     if "'" in plain:
         plain = _SHORT.sub(r"\1 is", plain).replace("'s", "")
-    plain = plain.replace(". ", " ! ").replace(": ", " ! ").translate(_PLAIN)
     if not plain.isascii():
-        plain = "".join(letter if letter.isalnum() or letter in " ?!" else " " for letter in plain)
-    return plain.split()
+        plain = _FOREIGN.sub(" ", plain)
+    raw = plain.replace(". ", " ! ").replace(": ", " ! ").encode("utf-8", "replace").translate(_PLAIN, b"'")
+    return raw.replace(b"!", b" ! ").replace(b"?", b" ? ").replace(b"%", b" percent ").decode("utf-8", "replace").split()
 
 
 @cache
@@ -207,24 +244,34 @@ def shipped_table() -> Table:
 
 
 def read_table(raw: Mapping[str, Any]) -> Table:
-    entries: dict[str, list[Entry]] = {}
-    numbered: dict[str, str] = {}
     every = {MASK: raw["masks"], **raw["signals"]}
+    bits = {name: 1 << place for place, name in enumerate((*every, *_SHAPES))}
+    entries: dict[str, list[Entry]] = {end: [] for end in _ENDS}
+    numbers: dict[str, Entry] = {}
     for signal, said in every.items():
-        for text in _phrases(said, every):
+        for text in dict.fromkeys(_phrases(said, every)):
             first, *rest = _words(text.removeprefix("^"))
-            entries.setdefault(first, []).append(Entry(signal, tuple(rest), text.startswith("^")))
-        numbered |= dict.fromkeys(said.get("numbered", ()), signal)
-    ordered = {first: tuple(sorted(found, key=lambda e: (-len(e.rest), e.signal != MASK))) for first, found in entries.items()}
-    return Table(raw["kinds"], ordered, numbered, tuple(_rule(rule, every.keys()) for rule in raw["rules"]))
+            entries.setdefault(first, []).append(Entry(signal, bits[signal], tuple(rest), text.startswith("^")))
+        numbers |= {word: Entry(signal, bits[signal], ("number",), False) for word in said.get("numbered", ())}
+    words = {first: _word(entries.get(first, ()), numbers.get(first)) for first in {**entries, **numbers}}
+    return Table(raw["kinds"], bits, words, tuple(_rule(rule, bits) for rule in raw["rules"]))
 
 
-def _rule(raw: Mapping[str, Any], known: Iterable[str]) -> Rule:
-    parts = {name: frozenset(raw.get(name, ())) for name in ("when", "any", "same", "unless")}
-    unknown = frozenset().union(*parts.values()) - {*known, *_SHAPES}
-    if unknown:
-        raise ValueError(f"words.toml: a rule names the signal {min(unknown)!r}, which there is not")
-    return Rule(raw["tier"], raw["kind"], **parts)
+def _word(entries: Sequence[Entry], number: Entry | None) -> Word:
+    more: dict[str, list[Entry]] = {}
+    for entry in sorted(entries, key=lambda entry: (-len(entry.rest), entry.signal != MASK)):
+        if entry.rest:
+            more.setdefault(entry.rest[0], []).append(entry)
+    single = [entry for entry in entries if not entry.rest]
+    alone = tuple(entry for entry in single if not entry.begins)
+    begins = tuple(entry for entry in single if entry.begins)
+    return Word(alone, sum({entry.bit for entry in alone}), begins, {second: tuple(found) for second, found in more.items()}, number)
+
+
+def _rule(raw: Mapping[str, Any], bits: Mapping[str, int]) -> Rule:
+    """Raises KeyError for a signal that there is not."""
+    sums = {name: sum(bits[signal] for signal in raw.get(name, ())) for name in ("when", "any", "same", "unless")}
+    return Rule(raw["tier"], raw["kind"], **sums)
 
 
 def _phrases(said: Mapping[str, Any], every: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """What secrets look like in text. PURE: patterns, each with the group `secret` for what must not leave.
 
+Each has hints too: small letters of which one stands in every text it can match, so that most texts need not be searched.
+
 Shapes are those that the issuers document. Block hashes and SS58 addresses are public and match none of them by themselves. Every pattern
 reads a text in time linear to its length.
 """
@@ -37,24 +39,41 @@ _BETWEEN = (
 )
 """What may stand between such a name and its digits: marks, and words that do not name something else, such as a block's hash."""
 
-PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
+_NAME_HINTS = ("pass", "pwd", "secret", "token", "key", "credential")
+_SEED_HINTS = ("seed", "secret", "priv", "suri", "key", "entropy")
+_TOKEN_SHAPES = (
+    "sk- sk_ rk_ pk_ whsec_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- akia asia aiza ya29. xox xapp- hf_ npm_ pypi- gsk_ xai- eyj :aa"
+)
+_TOKEN_HINTS = tuple(_TOKEN_SHAPES.split())
+
+PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     (
         "pem",
+        ("-----begin",),
         re.compile(
             r"(?P<secret>-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
             r"(?:(?:(?!-----)[\s\S])*-----END [A-Z0-9 ]{0,80}-----|[A-Za-z0-9+/=\s\\:,-]*))"
         ),
     ),
-    ("password", re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>]{0,256}:(?P<secret>[^\s/\"'<>]{1,512})@")),
-    ("token", re.compile(r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9/_-]{8,})")),
-    ("token", re.compile(r"discord(?:app)?\.com/api/webhooks/(?P<secret>[0-9]{5,}/[A-Za-z0-9_-]{8,})")),
-    ("token", re.compile(rf"(?<![A-Za-z0-9_-])(?P<secret>{'|'.join(_TOKENS)})")),
-    ("token", re.compile(r"(?i:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?[A-Za-z]{3,16}\s{1,4}(?P<secret>[A-Za-z0-9._~+/=-]{3,})")),
-    ("token", re.compile(r"\bBearer\s{1,8}(?P<secret>[A-Za-z0-9._~+/=-]{8,})")),
-    ("token", re.compile(r"\b(?i:bearer|basic|apikey)\s{1,8}(?P<secret>(?=[^\s\"']{0,200}[0-9=_.]|[^\s\"']{20})[A-Za-z0-9._~+/=-]{8,})")),
-    ("seed", re.compile(rf"(?<!{MARK})(?i:{_HEX_NAMES})(?i:{_BETWEEN}){{0,48}}?(?<![0-9A-Za-z])(?P<secret>{_HEX})")),
+    ("password", ("://",), re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>]{0,256}:(?P<secret>[^\s/\"'<>]{1,512})@")),
+    ("token", ("hooks.slack",), re.compile(r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[A-Za-z0-9/_-]{8,})")),
+    ("token", ("discord",), re.compile(r"discord(?:app)?\.com/api/webhooks/(?P<secret>[0-9]{5,}/[A-Za-z0-9_-]{8,})")),
+    ("token", _TOKEN_HINTS, re.compile(rf"(?<![A-Za-z0-9_-])(?P<secret>{'|'.join(_TOKENS)})")),
+    (
+        "token",
+        ("authorization",),
+        re.compile(r"(?i:authorization)[\"']?\s{0,4}[:=]\s{0,4}[\"']?[A-Za-z]{3,16}\s{1,4}(?P<secret>[A-Za-z0-9._~+/=-]{3,})"),
+    ),
+    ("token", ("bearer",), re.compile(r"\bBearer\s{1,8}(?P<secret>[A-Za-z0-9._~+/=-]{8,})")),
+    (
+        "token",
+        ("bearer", "basic", "apikey"),
+        re.compile(r"\b(?i:bearer|basic|apikey)\s{1,8}(?P<secret>(?=[^\s\"']{0,200}[0-9=_.]|[^\s\"']{20})[A-Za-z0-9._~+/=-]{8,})"),
+    ),
+    ("seed", _SEED_HINTS, re.compile(rf"(?<!{MARK})(?i:{_HEX_NAMES})(?i:{_BETWEEN}){{0,48}}?(?<![0-9A-Za-z])(?P<secret>{_HEX})")),
     (
         "seed",
+        _SEED_HINTS,
         re.compile(
             rf"(?<![0-9A-Za-z])(?P<secret>{_HEX})"
             rf"(?=[\s\"',)\]]{{0,3}}(?:\(|=\s?|(?:is|was|as|are)\s{{1,4}})(?:(?:my|the|our|a|its|their)\s{{1,4}})?(?i:{_HEX_NAMES})\b)"
@@ -62,18 +81,19 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "password",
+        _NAME_HINTS,
         re.compile(
             rf"(?i:{_NAMES})[\"']?(?:\s{{0,4}}(?:=>|:=|=|:)|\s(?i:is|was)(?=\s[\"']|\s\S{{0,80}}[0-9!@#$%^&*_]))\s{{0,4}}"
             rf"(?:\"(?P<secret>(?!{MARK})[^\"\n]{{1,2000}})\"|'(?P<secret2>(?!{MARK})[^'\n]{{1,2000}})'"
             rf"|(?P<secret3>(?!{MARK}|[\"'])[^\s\"',;]{{3,2000}}))"
         ),
     ),
-    ("password", re.compile(rf"--?(?i:{_NAMES})\s{{1,4}}(?P<secret>(?!{MARK}|-)[^\s]{{3,2000}})")),
+    ("password", _NAME_HINTS, re.compile(rf"--?(?i:{_NAMES})\s{{1,4}}(?P<secret>(?!{MARK}|-)[^\s]{{3,2000}})")),
 )
 
 PRIVATE_ADDRESS = re.compile(
     r"(?<![0-9A-Za-z.:])(?P<v4>(?:10|172|192)(?:\.[0-9]{1,3}){3})(?![0-9A-Za-z]|\.[0-9])"
-    r"|(?<![0-9A-Za-z:])(?P<v6>[fF][cdCD][0-9a-fA-F]{2}:[0-9a-fA-F:]{2,40}(?:(?:\.?[0-9]{1,3}){4})?)(?![0-9A-Za-z:])"
+    r"|(?<![0-9A-Za-z:])(?P<v6>[fF][cdCD][0-9a-fA-F]{2}:[0-9a-fA-F:]{1,40}(?:(?:\.?[0-9]{1,3}){4})?)(?![0-9A-Za-z:])"
 )
 """Candidates: whether one is private is for `ipaddress` to say."""
 

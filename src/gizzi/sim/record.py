@@ -1,5 +1,6 @@
 """Turns minutes of a live fleet into a scenario: what was wrong, where and for how long, as faults of a simulated fleet of the same shape.
 
+It is played once before it is done: what was seen live and the playback shows too is what it expects; the rest is noted in it.
 Beside scenario.toml lies observations.jsonl.gz, everything that was collected, one collection a line, for study.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from gizzi.config import Settings
 from gizzi.engine.records import alert_of
 from gizzi.errors import ConfigError
 from gizzi.fleet.observation import Collected
+from gizzi.sim.runner import run_scenario
 from gizzi.sim.scenario import FILE_NAME, load_scenario
 from gizzi.store import open_store
 
@@ -48,6 +50,8 @@ FAULT_OF_RULE = {
 """Which fault shows as which rule's alert. Alerts of other rules are only noted."""
 DISK_FILL_BYTES_PER_S = 100_000_000
 LAG_BLOCKS = 20
+LEAD_S, TAIL_S = 60.0, 180.0
+"""The playback begins so long before the recording, calmly, and goes on so long after it: rules must have watched before they can tell."""
 
 
 async def record(settings: Settings, folder: Path, span_s: float) -> Path:
@@ -64,10 +68,13 @@ async def record(settings: Settings, folder: Path, span_s: float) -> Path:
                 await watching
         incidents = [row for row in await app.desk.incidents(limit=10_000) if not row["merged_into"]]
         alerts = [alert_of(row) for row in await store.alert_rows()]
-        text = _scenario(app, span_s, incidents, alerts)
+        numbers = {number: place for place, number in enumerate(sorted(app.watch.fleet.validators), 1)}
+        text = _scenario(app, span_s, alerts, numbers)
     store.close()
     file.write_text(text, encoding="utf-8")
     load_scenario(file)
+    played = (await asyncio.to_thread(run_scenario, folder))["incidents"]
+    file.write_text(text + "\n".join(_expected(incidents, played, numbers)) + "\n", encoding="utf-8")
     return file
 
 
@@ -84,13 +91,12 @@ def _line(seen: Collected) -> dict[str, Any]:
     return {"at": seen.at, "validator": seen.validator, "source": seen.by or seen.source, "values": dict(seen.values), "failure": failure}
 
 
-def _scenario(app: App, span_s: float, incidents: Iterable[Mapping[str, Any]], alerts: Iterable[Alert]) -> str:
+def _scenario(app: App, span_s: float, alerts: Iterable[Alert], numbers: Mapping[int, int]) -> str:
     watch = app.watch
-    numbers = {number: place for place, number in enumerate(sorted(watch.fleet.validators), 1)}
     lines = [
         f"title = {_quoted(f'Recorded from {app.settings.network.name}')}",
         f"validators = {len(numbers)}",
-        f"duration_s = {max(1.0, round(span_s, 1))}",
+        f"duration_s = {round(LEAD_S + span_s + TAIL_S, 1)}",
     ]
     renamed = [f"{number} is {place}" for number, place in numbers.items() if number != place]
     lines += [f"# validators are counted from 1 here: {', '.join(renamed)}"] if renamed else []
@@ -112,7 +118,7 @@ def _scenario(app: App, span_s: float, incidents: Iterable[Mapping[str, Any]], a
             skipped.append(f"# not played back: {alert.rule} on {alert.subject.translate(_PLAIN)}")
         else:
             lines += ["", "[[faults]]", *fault]
-    return "\n".join([*lines, "", *skipped, "[expect]", *_expected(incidents, numbers)]) + "\n"
+    return "\n".join([*lines, "", *skipped]) + "\n"
 
 
 def _fault(alert: Alert, started_at: float, numbers: Mapping[int, int], span_s: float) -> list[str] | None:
@@ -123,7 +129,7 @@ def _fault(alert: Alert, started_at: float, numbers: Mapping[int, int], span_s: 
     at_s = min(max(alert.since - started_at, 0.0), max(span_s - 1.0, 0.0))
     lasted_s = None if alert.resolved_at is None else max(1.0, round(alert.resolved_at - alert.since, 1))
     return [
-        f"at_s = {round(at_s, 1)}",
+        f"at_s = {round(LEAD_S + at_s, 1)}",
         f"validators = {whom}",
         f"kind = {_quoted(kind)}",
         *(f"{name} = {value}" for name, value in _parameters(kind, alert).items()),
@@ -154,15 +160,17 @@ def _parameters(kind: str, alert: Alert) -> dict[str, int]:
             return {}
 
 
-def _expected(incidents: Iterable[Mapping[str, Any]], numbers: Mapping[int, int]) -> list[str]:
-    seen = list(incidents)
-    rows = [
-        f"    {{ rule = {_quoted(incident['rule'])}, validators = {sorted(numbers[n] for n in incident['validators'] if n in numbers)} }},"
-        for incident in seen
-        if incident["rule"] in FAULT_OF_RULE and not incident["rule"].startswith("chain_")
-    ]
-    rows += [f"    {{ rule = {_quoted(i['rule'])} }}," for i in seen if i["rule"] in FAULT_OF_RULE and i["rule"].startswith("chain_")]
-    return ["incidents = [", *rows, "]", f"max_incidents = {len(seen)}"]
+def _expected(seen: Sequence[Mapping[str, Any]], played: Sequence[Mapping[str, Any]], numbers: Mapping[int, int]) -> list[str]:
+    """What the playback shows of what was seen."""
+    rows, missed = [], []
+    for incident in seen:
+        rule, whom = incident["rule"], sorted(numbers[n] for n in incident["validators"] if n in numbers)
+        if any(again["rule"] == rule and sorted(again["validators"]) == whom for again in played):
+            rows.append(f"    {{ rule = {_quoted(rule)}, validators = {whom} }},")
+        else:
+            missed.append(f"# seen live, not in the playback: {rule.translate(_PLAIN)} of {whom}")
+    most = max(len(seen), sum(not again["merged_into"] for again in played))
+    return [*missed, "[expect]", "incidents = [", *rows, "]", f"max_incidents = {most}"]
 
 
 _PLAIN = dict.fromkeys((*range(32), 127), " ")

@@ -1,0 +1,52 @@
+"""CPU a validator a cycle: Gizzi's daemon, everything included, beside a real Prometheus that scrapes the same 0.5 MB pages, uncompressed.
+
+Gizzi's cycle is the page, three RPC calls and a heartbeat, folding, all rules, and its share of the API; Prometheus's is the page alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+from _live import cpu_s, finish, memory_mb, say, simulated, watching
+from detection import free_port
+
+from tools import prometheus as servers
+
+VALIDATORS, EVERY_S, SPAN_S = 60, 5, 60
+FLOOR = 0.4
+
+
+async def main() -> None:
+    with tempfile.TemporaryDirectory() as name, simulated(Path(name), VALIDATORS) as (_, config), watching(config) as (gizzi, _):
+        addresses = [v["metrics_url"].split("/")[2] for v in tomllib.loads(config.read_text())["validators"]]
+        job = servers.static_job("nodes", *addresses)
+        folder = Path(name) / "prom"
+        async with servers.prometheus_process(folder, free_port(), [job], interval=f"{EVERY_S}s") as (_, process):
+            say("20 s to settle")
+            await asyncio.sleep(20)
+            before, started = (cpu_s(gizzi.pid), cpu_s(process.pid)), time.monotonic()
+            await asyncio.sleep(SPAN_S)
+            cycles = VALIDATORS * (time.monotonic() - started) / EVERY_S
+            ours, theirs = ((cpu_s(pid) - used) / cycles * 1000 for pid, used in zip((gizzi.pid, process.pid), before, strict=True))
+            finish(
+                {
+                    "benchmark": "collection",
+                    "validators": VALIDATORS,
+                    "every_s": EVERY_S,
+                    "gizzi_cpu_ms": round(ours, 2),
+                    "prometheus_cpu_ms": round(theirs, 2),
+                    "ratio": round(ours / theirs, 3),
+                    "floor": FLOOR,
+                    "gizzi_mb": round(memory_mb(gizzi.pid)),
+                    "prometheus_mb": round(memory_mb(process.pid)),
+                    "ok": ours / theirs <= FLOOR,
+                }
+            )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
