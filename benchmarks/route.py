@@ -62,7 +62,7 @@ def decider() -> Any:
 
 
 def timed(decide: Any, prompt: str) -> dict[str, float]:
-    """CPU time of the thread, so that other work on the machine is not counted; beside it the wall clock's mean. The best of some rounds."""
+    """CPU time of the thread, so that other work on the machine is not counted; and the wall clock's mean. The best of some rounds."""
     task = Task(prompt)
     rounds, walls = [], []
     for _ in range(ROUNDS):

@@ -20,12 +20,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from tools.sshd import SystemdHost
-
 from gizzi import Settings, Validator
 from gizzi.reach.ssh import SshRunner
 from gizzi.sources.host import host
 from gizzi.sources.journal import journal
+from tools.sshd import SystemdHost
 
 MACHINES = (11, 10)
 """Hosts, as addresses of two machines: one sshd listens on at most 16."""

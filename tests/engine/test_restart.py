@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from conftest import need
+from gizzi.errors import StoreError, StoreTaken
 from gizzi.sim.faults import read_fault
 from gizzi.sim.server import SimServer
+from gizzi.store import open_store
 from tools import postgres
 from tools.daemon import Daemon, Kept
 from tools.fleet import gizzi, served, write_config
+from tools.proxy import proxy
 
 QUICK = "".join(f'[rules.{rule}]\nhold = "1s"\n' for rule in ("node_down", "rpc_down", "peers_low", "metrics_down", "metrics_unreadable"))
 QUIET = "[rules.quorum_at_risk]\nenabled = false\n[rules.chain_peers_low]\nenabled = false\n[rules.rule_dead]\nenabled = false\n"
@@ -231,3 +235,51 @@ async def test_a_full_disk_is_told_and_nothing_is_lost(tmp_path: Path) -> None:
         assert [row["rule"] for row in await kept.incidents()] == ["peers_low"]
         assert await daemon.stop() == 0
         kept.close()
+
+
+@pytest.mark.real
+async def test_a_database_server_that_goes_away_or_hangs_and_comes_back(
+    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gizzi.store.store.LONGEST_S", 1.0)
+    direct = make_url(postgres_url)
+    async with proxy(direct.port or 0) as way:
+        url = direct.set(port=way.port).render_as_string(hide_password=False)
+        with contextlib.closing(await asyncio.to_thread(open_store, url)) as store:
+            await store.take_lease("host:1", 100.0, lambda _: True)
+            way.cut()
+            with pytest.raises(StoreError, match="the store postgresql"):
+                await store.take_lease("host:1", 105.0, lambda _: True)
+            way.mend()
+            await store.take_lease("host:1", 110.0, lambda _: True)
+            way.mute()
+            with pytest.raises(StoreError, match="did not answer in 1 s"):
+                await store.take_lease("host:1", 115.0, lambda _: True)
+            with pytest.raises(StoreError, match="still does not answer"):
+                await store.take_lease("host:1", 120.0, lambda _: True)
+            way.mend()
+            async with asyncio.timeout(20):
+                while True:
+                    with contextlib.suppress(StoreError):
+                        await store.take_lease("host:1", 125.0, lambda _: True)
+                        break
+                    await asyncio.sleep(0.1)
+            assert await store.lease() == ("host:1", 125.0)
+            await store.drop_lease("host:1")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+async def test_of_two_that_start_at_the_same_moment_one_watches(tmp_path: Path, kind: str, request: pytest.FixtureRequest) -> None:
+    url = f"sqlite:///{tmp_path}/gizzi.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    stores = [open_store(url), open_store(url)]
+    try:
+        for turn in range(15):
+            now = 1000.0 + 100 * turn  # the lease of the turn before has run out
+            took = await asyncio.gather(
+                *(store.take_lease(f"host:{i}", now, lambda _: False) for i, store in enumerate(stores)), return_exceptions=True
+            )
+            refused = [one for one in took if one is not None]
+            assert len(refused) == 1 and isinstance(refused[0], StoreTaken), took
+    finally:
+        for store in stores:
+            store.close()

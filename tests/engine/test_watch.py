@@ -245,6 +245,31 @@ async def test_killed_every_few_seconds_all_the_time_it_still_tells_of_what_last
     assert sorted(await opened(world)) == [("node_down", [6], "resolved"), ("twin_signer", [7], "triggered")], "told for an hour"
 
 
+# the clock of our machine
+
+
+@pytest.mark.parametrize("off_s", [-7200.0, -60.0, 7200.0])
+def test_a_clock_that_is_set_neither_blinds_nor_alarms(off_s: float) -> None:
+    @in_virtual_time
+    async def check() -> None:
+        world = Watched(fault("peers_drop", 60, [3], "never", peers=1), fault("node_down", 260, [6], "never"))
+        app = await world.start()
+        await world.until(120)
+        first = await opened(world)
+        world.clock.off_s = off_s
+        await world.until(180)
+        statuses = {shown["number"]: shown for shown in app.watch.statuses()}
+        assert all(statuses[n]["health"] == "healthy" and statuses[n]["observed_at"] > iso(world.clock.now() - 8) for n in (1, 2, 4))
+        assert await opened(world) == first == [("peers_low", [3], "triggered")]
+        await world.until(280)
+        assert await opened(world) == [*first, ("node_down", [6], "triggered")]
+        await world.until(320)
+        assert (await world.incidents())[1]["decision"]["action"] == "restart"
+        await world.kill()
+
+    check()
+
+
 # the store fails for a while
 
 

@@ -26,12 +26,22 @@ def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[
     return run
 
 
+class OffClock(SimulatedClock):
+    """A machine's clock that may be wrong, and may be set."""
+
+    off_s = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.off_s
+
+
 class Watched:
     """`start` begins to watch, `kill` ends it as SIGKILL does: nothing is tidied up. The fleet and the store live on."""
 
     def __init__(self, *faults: Fault, validators: int = 10, store: Store | None = None, **settings: Any) -> None:
-        self.clock = SimulatedClock()
-        self.fleet = SimFleet(self.clock, validators=validators, authorities=21, faults=faults)
+        self.clock = OffClock()
+        """The watcher's. The fleet has the right time."""
+        self.fleet = SimFleet(SimulatedClock(), validators=validators, authorities=21, faults=faults)
         self.store = store or open_store("sqlite://")
         self.settings = settings_for(self.fleet)
         if settings:
@@ -45,7 +55,7 @@ class Watched:
     @property
     def now_s(self) -> float:
         """Seconds since the fleet began."""
-        return self.clock.now() - self.fleet.start_at
+        return self.fleet.clock.now() - self.fleet.start_at
 
     async def start(self) -> App:
         self._opened = open_app(self.settings, clock=self.clock, reach=self.fleet.reach(), store=self.store, live=False)

@@ -33,15 +33,8 @@ def show_projection(
     now, then = project(catalogue, mix, expected, today), project_reference(catalogue, mix, expected)
     assumptions = _assumptions(expected, queries_per_day, tokens_in, tokens_out)
     if as_json:
-        print_json(
-            {
-                "queries_per_day": expected.queries_per_day,
-                "days": DAYS,
-                **now.as_json(),
-                "reference": then.as_json(),
-                "assumptions": assumptions,
-            }
-        )
+        load_json = {"queries_per_day": expected.queries_per_day, "days": DAYS}
+        print_json({**load_json, **now.as_json(), "reference": then.as_json(), "assumptions": assumptions})
         return 0
     for title, projection in ((TODAY, now), (THEN, then)):
         show(Text(title, "bold"), _table(projection), Text())

@@ -14,7 +14,8 @@ from gizzi.clock import LiveClock
 from gizzi.config import load
 from gizzi.models.merge import load_catalogue
 
-HEADS = ("model", "tier", "in", "out", "checked", "reachable")
+HEADS = ("model", "tier", "in", "out", "checked", "retired", "reachable")
+LEGEND = "in, out: US$ per million tokens. checked: the day the price was looked up. retired: the day from which requests fail."
 
 
 def show_models(config: Path | None, *, as_json: bool) -> int:
@@ -26,7 +27,12 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
         print_json(rows)
         return 0
     show(grid([[Text(head, "dim") for head in HEADS], *(_row(row) for row in rows)], indent=0))
-    show(Text(), Text("in, out: US$ per million tokens. checked: the day the price was looked up.", "dim"))
+    show(
+        Text(),
+        Text(
+            LEGEND, "dim"
+        ),
+    )
     return 0
 
 
@@ -39,9 +45,6 @@ def _row(row: dict[str, Any]) -> list[Text]:
         Text(row["tier"], style),
         *(Text(part, style if price else "dark_orange") for part in prices),
         Text(row["checked"] or "–", "dim"),
-        Text("yes", "green") if row["reachable"] else text(_why_not(row), "dim", 100),
+        Text(row["retired"] or "–", "dim"),
+        Text("yes", "green") if row["reachable"] else text(row["why_not"], "dim", 100),
     ]
-
-
-def _why_not(row: dict[str, Any]) -> str:
-    return f"no: {row['why_not']}"

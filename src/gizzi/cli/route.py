@@ -141,7 +141,9 @@ def _task(line: bytes, common: Task) -> Task:
     if len(line) > LONGEST_LINE_BYTES:
         raise UsageError(f"the line is longer than {LONGEST_LINE_BYTES:,} bytes")
     try:
-        said = json.loads(line)
+        said = json.loads(line.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the line is not UTF-8: {error.reason} at byte {error.start + 1}") from None
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the line is not JSON: {error}") from None
     if not isinstance(said, dict) or "text" not in said:

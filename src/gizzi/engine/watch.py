@@ -16,11 +16,12 @@ from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
 from gizzi.alerts.incident import Decision, Incident
 from gizzi.alerts.mute import Maintenance, Silence
-from gizzi.clock import Clock
+from gizzi.clock import Clock, duration_text
 from gizzi.config import Chain, Settings, Validator
 from gizzi.engine import records, reflex
 from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
+from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
@@ -35,6 +36,8 @@ log = structlog.get_logger("gizzi.watch")
 STEP_S = 0.5
 OWN_EVERY_S = 5.0
 MARKS_EVERY_S = 300.0
+SET_BACK_S = 2.0
+"""A clock that goes back by more than this makes everything seen so far look like the future: it is forgotten, and watching begins anew."""
 FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa_set_id"})
 """Observations that a restart stands on: each source of them must have had its first turn."""
 
@@ -69,6 +72,15 @@ class Watch:
     on_collected: list[Callable[[Collected], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.books = Books(self.store, self.clock, self.on_change)
+        self.evaluated_at: float | None = None
+        self.evaluations = 0
+        self.evaluating_s = 0.0
+        self._keeps_apart = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """With nothing seen yet."""
         self.chains = chains_of(self.settings, self.validators)
         rules = list(self.registry.rules)
         series = {name for rule in rules for name in rule.series}
@@ -80,27 +92,45 @@ class Watch:
             list(self.registry.sources), self.settings, self.validators, self.reach, self.clock, self.fleet, threads=self.live
         )
         self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
-        self.books = Books(self.store, self.clock, self.on_change)
         self.started_at = self.clock.now()
-        self.evaluated_at: float | None = None
-        self.evaluations = 0
-        self.evaluating_s = 0.0
         self._next = {"own": 0.0, "marks": self.started_at + MARKS_EVERY_S}
-        self._keeps_apart = False
         self._broken: dict[str, str] = {}
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch until cancelled. Raises StoreError where what an earlier process left cannot be read."""
         await self.restore()
+        while True:
+            await self._until_the_clock_is_set_back()
+            self._begin()
+            while not await self._take_up():
+                await self.clock.sleep(STEP_S)
+
+    async def _until_the_clock_is_set_back(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for loop in self.collector.loops():
-                group.create_task(loop)
+            tasks = [group.create_task(loop) for loop in self.collector.loops()]
             if self.live:
                 self._keeps_apart = True
-                group.create_task(self.books.keep())
-            while True:
+                tasks.append(group.create_task(self.books.keep()))
+            latest = self.clock.now()
+            while (now := self.clock.now()) >= latest - SET_BACK_S:
+                latest = max(latest, now)
                 await self.clock.sleep(STEP_S)
                 await self.step()
+            log.warning("clock_set_back", by=duration_text(latest - now), then="what was seen is forgotten, watching begins anew")
+            for task in tasks:
+                task.cancel()
+
+    async def _take_up(self) -> bool:
+        """What waits is written, and what is stored taken up. Returns whether the store let us."""
+        await self.books.save()
+        if self.books.waiting:
+            return False
+        try:
+            await self.restore()
+        except StoreError as error:
+            self.books.failed(error)
+            return False
+        return True
 
     @property
     def mutes(self) -> Sequence[Silence | Maintenance]:
@@ -149,6 +179,9 @@ class Watch:
         await self.books.load()
         incident_rows, alert_rows, next_id = await self.store.open_state(now - REOPEN_S)
         incidents = records.incidents_of(incident_rows, alert_rows)
+        for incident in incidents:
+            if incident.decide_at is not None:
+                incident.decide_at = min(incident.decide_at, now + reflex.LOOK_AGAIN_S)
         own = [alert for incident in incidents for alert in incident.alerts.values()]
         at_home = {incident.id for incident in incidents if incident.state != "resolved"}
         loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] not in at_home]

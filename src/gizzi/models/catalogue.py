@@ -14,6 +14,7 @@ from gizzi.models.model import Model, Price, Provider
 from gizzi.models.task import TIERS, Tier
 
 MODEL_TIERS: tuple[Tier, ...] = TIERS[1:]
+LONGEST_NAME = 200
 Reachable = Callable[[Model], str | None]
 """Why a model cannot be reached now; None where it can."""
 
@@ -37,14 +38,16 @@ class Catalogue:
             return called[0]
         if called:
             raise UsageError(f"{name!r} may be {' or '.join(model.id for model in called)}; say which")
-        raise UsageError(f"there is no model {name!r}{self.nearest(name)}")
+        raise UsageError(f"there is no model {name[:LONGEST_NAME]!r}{self.nearest(name)}")
 
     def nearest(self, name: str) -> str:
         """ "; did you mean …?" with up to three ids; otherwise where to see them all."""
+        word = name[:LONGEST_NAME]
         by_word = {model.id: model.id for model in self.models.values()}
         by_word |= {model.id.partition("/")[2]: model.id for model in self.models.values()}
-        close = dict.fromkeys(by_word[word] for word in difflib.get_close_matches(name[:200], list(by_word), n=4, cutoff=0.6))
-        return f"; did you mean {' or '.join(list(close)[:3])}?" if close else "; `gizzi models` lists them"
+        near = [by_word[close] for close in difflib.get_close_matches(word, list(by_word), n=4, cutoff=0.6)]
+        near += [model for model in self.models if word and word.lower() in model]
+        return f"; did you mean {' or '.join(list(dict.fromkeys(near))[:3])}?" if near else "; `gizzi models` lists them"
 
     def reachability(self, settings: Settings, breaker_open: Callable[[str], bool] = lambda _: False) -> Reachable:
         """Without the network: a model can be reached where its provider needs no key or has one, and its circuit breaker is not open.

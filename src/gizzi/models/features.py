@@ -20,11 +20,12 @@ BLOCKS = ("question", "options", "pairs", "answer")
 HEAD_CHARS, TAIL_CHARS = 6144, 2048
 
 _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
-_PLAIN = bytes.maketrans(b"123456789" + _PUNCTUATION, b"0" * 9 + b" " * len(_PUNCTUATION))
-"""Over lower-case UTF-8: punctuation parts words, and of a number only its count of digits is kept."""
+_CAPITALS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_PLAIN = bytes.maketrans(_CAPITALS + b"123456789" + _PUNCTUATION, _CAPITALS.lower() + b"0" * 9 + b" " * len(_PUNCTUATION))
+"""Over UTF-8: ASCII letters become small, punctuation parts words, and of a number only its count of digits is kept."""
 _TYPOGRAPHIC = tuple(mark.encode() for mark in "“”‘’–—…•")
 """Punctuation beyond ASCII that is common enough to part words."""
-_OPTION = re.compile(r"\n[ \t]*[A-Ja-j1-9][.)][ \t]")
+_OPTION = re.compile(rb"\n[ \t]*[A-Ja-j1-9][.)][ \t]")
 """The start of a listed option: "A. " or "2) " at the start of a line."""
 _MAX_OPTIONS = 10
 
@@ -34,7 +35,8 @@ def _all_but(kept: bytes) -> bytes:
 
 
 _ALL_BUT_DIGITS = _all_but(b"0123456789")
-_ALL_BUT_CAPITALS = _all_but(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_ALL_BUT_CAPITALS = _all_but(_CAPITALS)
+_ALL_BUT_LETTERS = _all_but(_CAPITALS + _CAPITALS.lower())
 _ALL_BUT_PUNCTUATION = _all_but(_PUNCTUATION)
 _ALL_BUT_MATHEMATICS = _all_but(b"=+*/^<>|{}[]\\~&$")
 
@@ -88,9 +90,9 @@ class Features(NamedTuple):
 
 def extract(prompt: str, answer: str | None = None) -> Features:
     """answer: what a cheaper model has already answered, where the router reads it before it decides."""
-    text = _bounded(prompt)
-    first = _OPTION.search(text)
-    question, listed = (text, "") if first is None else (text[: first.start()], text[first.start() :])
+    raw = _bounded(prompt)
+    first = _OPTION.search(raw)
+    question, listed = (raw, b"") if first is None else (raw[: first.start()], raw[first.start() :])
     asked, offered = _words(question), _words(listed)
     mask = BUCKETS - 1
     plain = [crc32(word) & mask for word in asked]
@@ -107,30 +109,28 @@ def extract(prompt: str, answer: str | None = None) -> Features:
     )
     cues = [0.0 if cue.isdisjoint(distinct) else 1.0 for cue in _CUE_WORDS]
     said, figures = _read_answer(answer, distinct)
-    shape = (*variety, *_measures(text, question, listed, len(chained)), float(b"0000" in distinct), *cues, *figures)
+    shape = (*variety, *_measures(raw, question, listed, len(chained)), float(b"0000" in distinct), *cues, *figures)
     return Features((set(plain), options, pairs, said), shape)
 
 
-def _bounded(text: str) -> str:
-    """The text, or of a long one its beginning and its end."""
-    if len(text) <= HEAD_CHARS + TAIL_CHARS:
-        return text
-    return f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
+def _bounded(text: str) -> bytes:
+    """The text, or of a long one its beginning and its end, as UTF-8."""
+    if len(text) > HEAD_CHARS + TAIL_CHARS:
+        text = f"{text[:HEAD_CHARS]}\n{text[-TAIL_CHARS:]}"
+    return text.encode("utf-8", "replace")
 
 
-def _words(text: str) -> list[bytes]:
-    raw = text.lower().encode("utf-8", "replace")
-    if len(raw) != len(text):
+def _words(raw: bytes) -> list[bytes]:
+    if not raw.isascii():
         for mark in _TYPOGRAPHIC:
             raw = raw.replace(mark, b" ")
     return raw.translate(_PLAIN).split()
 
 
-def _measures(text: str, question: str, listed: str, words: int) -> tuple[float, ...]:
+def _measures(raw: bytes, asked: bytes, listed: bytes, words: int) -> tuple[float, ...]:
     """The figures that need no words, in the order of _MEASURES."""
-    raw, asked = text.encode("utf-8", "replace"), question.encode("utf-8", "replace")
     size = len(raw) + 1
-    options = [part.split("\n", 1)[0] for part in _OPTION.split(listed, _MAX_OPTIONS)[1:]] or [""]
+    options = [part.split(b"\n", 1)[0] for part in _OPTION.split(listed, _MAX_OPTIONS)[1:]] or [b""]
     lengths = [len(option) for option in options]
     return (
         log(size),
@@ -155,26 +155,25 @@ def _measures(text: str, question: str, listed: str, words: int) -> tuple[float,
     )
 
 
-def _is_numeric(option: str) -> bool:
-    return len(option) <= 40 and any(map(str.isdigit, option)) and sum(map(str.isalpha, option)) <= 4
+def _is_numeric(option: bytes) -> bool:
+    digits, letters = len(option.translate(None, _ALL_BUT_DIGITS)), len(option.translate(None, _ALL_BUT_LETTERS))
+    return digits > 0 and letters <= 4 and len(option) <= 40
 
 
 def _read_answer(answer: str | None, prompted: set[bytes]) -> tuple[set[int], tuple[float, ...]]:
     """Buckets and figures of a cheaper model's answer, in the order of _ANSWER_MEASURES; prompted: the words of the prompt."""
     if answer is None:
         return set(), (0.0,) * len(_ANSWER_MEASURES)
-    text = _bounded(answer)
-    words = _words(text)
+    raw = _bounded(answer)
+    words = _words(raw)
     distinct = set(words)
-    count = len(words) + 1
-    digits = sum(map(str.isdigit, text)) / (len(text) + 1)
     return {crc32(word) & (BUCKETS - 1) for word in distinct}, (
         1.0,
-        log(len(text) + 1),
-        log(text.count("\n") + 1),
-        digits,
+        log(len(raw) + 1),
+        log(raw.count(b"\n") + 1),
+        len(raw.translate(None, _ALL_BUT_DIGITS)) / (len(raw) + 1),
         float(not distinct.isdisjoint(_DOUBTS)),
-        len(distinct) / count,
+        len(distinct) / (len(words) + 1),
         len(distinct & prompted) / (len(distinct) + 1),
-        float("?" in text),
+        float(b"?" in raw),
     )

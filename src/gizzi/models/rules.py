@@ -44,7 +44,7 @@ _SUMS = (
 _QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|'(?<!\w')[^'\n]*'(?!\w)", re.DOTALL)
 _LOG_LINE = re.compile(r"\W{0,3}(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d")
 _SHORT = re.compile(r"\b(what|how|who|where|when|it|there)'s\b")
-_ASIDE = {"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": ";", "–": "-", "…": "!"}
+_ASIDE = {"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": ";", "–": "-", "…": "!", "？": "?", "。": "!"}
 """Signs, each with what is read in its place."""
 _FOREIGN = re.compile(r"[^\w\x00-\x7f]+")
 _KEPT = "?%"

@@ -95,5 +95,8 @@ class PageSamples:
         """What only the written page shows, as nobody who watches reads it."""
         at = int(self._renewed_at)
         age_s = at - int(self._node.started_at)
-        moved = [(self._in, age_s * 1_200_000 + mix(at) % 900_000), (self._out, age_s * 1_100_000 + mix(at + 1) % 900_000)]
+        moved: list[tuple[Labels, float]] = [
+            (self._in, age_s * 1_200_000 + mix(at) % 900_000),
+            (self._out, age_s * 1_100_000 + mix(at + 1) % 900_000),
+        ]
         return {"substrate_sub_libp2p_network_bytes_total": moved}
