@@ -105,7 +105,7 @@ async def kills(here: Place, count: int, seed: int) -> None:
         else:
             await daemon.ready()
             kept = kept or here.kept()
-            await asyncio.sleep(dice.uniform(0.0, 2.5))
+            await asyncio.sleep(dice.uniform(0.0, 1.5))
             if turn == 0:
                 await daemon.until_said("opened", "peers_low")
         await daemon.kill()
@@ -137,7 +137,7 @@ async def test_ten_kills(tmp_path: Path) -> None:
 @pytest.mark.real
 async def test_kills_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
     async with place(tmp_path, postgres_url) as here:
-        await kills(here, 4, seed=2)
+        await kills(here, 3, seed=2)
 
 
 async def test_what_people_said_survives_and_one_daemon_at_a_time(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_a_locked_store_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
         assert statuses[3]["health"] == "healthy" and statuses[1]["peers"] == 1, "it goes on watching and answering"
         assert (await daemon.get("/health"))["status"] == "store_failing"
         await here.end(ending)
-        await asyncio.sleep(7.0)
+        await asyncio.sleep(3.0)
         assert daemon.process.returncode is None and _rows(tmp_path, "select * from incidents") == []
         assert "opened" not in daemon.said, "what is not kept is not told"
         other.execute("rollback")

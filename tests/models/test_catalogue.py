@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tools.catalogue import TODAY, catalogue_of, settings_of
 
 from gizzi.config import load, parse
 from gizzi.errors import ConfigError, UsageError
 from gizzi.models.merge import load_catalogue
+from tools.catalogue import TODAY, catalogue_of, settings_of
 
 ACME: dict[str, Any] = {"acme": {"api": "openai", "url": "https://api.acme.example/v1", "key_env": "ACME_API_KEY"}}
 FAST: dict[str, Any] = {"acme/fast-1": {"tier": "standard", "price": {"input": 0.10, "output": 0.40, "checked": date(2026, 11, 1)}}}
@@ -81,9 +81,15 @@ def test_later_rows_override_earlier_ones_key_by_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        ({"models": {"acm/fast": {"tier": "local"}}, "providers": ACME}, ['[models."acm/fast"]', "no provider 'acm'", "did you mean 'acme'"]),
+        (
+            {"models": {"acm/fast": {"tier": "local"}}, "providers": ACME},
+            ['[models."acm/fast"]', "no provider 'acm'", "did you mean 'acme'"],
+        ),
         ({"models": {"openai/new": {"tier": "standart"}}}, ['[models."openai/new"] tier', "did you mean 'standard'"]),
-        ({"models": {"openai/new": {"price": {"input": -1, "output": 2}}}}, ['[models."openai/new"] price.input', "greater than or equal to 0"]),
+        (
+            {"models": {"openai/new": {"price": {"input": -1, "output": 2}}}},
+            ['[models."openai/new"] price.input', "greater than or equal to 0"],
+        ),
         ({"models": {"openai/new": {"price": {"input": float("nan"), "output": 2}}}}, ["price.input", "finite"]),
         ({"models": {"openai/new": {"price": {"input": float("inf"), "output": 2}}}}, ["price.input", "finite"]),
         ({"models": {"openai/new": {"price": {"input": 1e300, "output": 2}}}}, ["price.input", "less than"]),
@@ -200,7 +206,9 @@ def test_only_a_near_ollama_is_local_by_itself() -> None:
     rows = catalogue_of(providers={"vllm": {"api": "openai", "url": "http://127.0.0.1:8000/v1"}}, tiers={"local": ["vllm/qwen"]})
     assert not rows.providers["vllm"].local, "a gateway on this machine may send everything on"
     assert rows.models["vllm/qwen"].price is None
-    own = catalogue_of(providers={"vllm": {"api": "openai", "url": "http://127.0.0.1:8000/v1", "local": True}}, tiers={"local": ["vllm/qwen"]})
+    own = catalogue_of(
+        providers={"vllm": {"api": "openai", "url": "http://127.0.0.1:8000/v1", "local": True}}, tiers={"local": ["vllm/qwen"]}
+    )
     price = own.models["vllm/qwen"].price
     assert price is not None and price.input == 0, "nobody bills for one's own machines"
 
@@ -237,7 +245,11 @@ def test_a_key_makes_a_provider_reachable(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("openai/gpt-6-luna", "openai/gpt-6-luna"), ("gpt-6-luna", "openai/gpt-6-luna"), ("claude-sonnet-4-20250514", "anthropic/claude-sonnet-4")],
+    [
+        ("openai/gpt-6-luna", "openai/gpt-6-luna"),
+        ("gpt-6-luna", "openai/gpt-6-luna"),
+        ("claude-sonnet-4-20250514", "anthropic/claude-sonnet-4"),
+    ],
 )
 def test_a_model_is_found_by_its_id_or_its_name(name: str, found: str) -> None:
     assert catalogue_of().find(name).id == found

@@ -103,7 +103,10 @@ def _wish(
     budget_left: BudgetLeft,
 ) -> _Wish:
     if is_critical(task):
-        return _Wish("frontier", "critical", "critical work goes to the frontier tier", notes=_set_aside(named, tier, left))
+        first = (named,) if named is not None and named.id in {model.id for model in left["frontier"]} else ()
+        return _Wish(
+            "frontier", "critical", "critical work goes to the frontier tier", first, () if first else _set_aside(named, tier, left)
+        )
     if named is not None:
         return _Wish(named.tier, "named", f"{named.id} was asked for", (named,))
     if tier is not None:
@@ -121,7 +124,7 @@ def _wish(
 def _set_aside(named: Model | None, tier: Tier | None, left: Mapping[Tier, Sequence[Model]]) -> tuple[str, ...]:
     """What to say to a person who asked for something cheaper."""
     asked = named.id if named else f"the {tier} tier" if tier else None
-    if asked is None or tier == "frontier" or not left["frontier"] or named in left["frontier"]:
+    if asked is None or tier == "frontier" or not left["frontier"]:
         return ()
     return (f"{asked} was asked for, but criticality comes first",)
 

@@ -43,6 +43,7 @@ _SUMS = (
 """What an arithmetic expression looks like: where one of the signs stands at all, its pattern is looked for."""
 _QUOTED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|\"[^\"\n]*\"|'(?<!\w')[^'\n]*'(?!\w)", re.DOTALL)
 _LOG_LINE = re.compile(r"\W{0,3}(?:\d{4}-\d\d-\d\d|[A-Z][a-z]{2} [ \d]\d)[ T]\d\d:\d\d")
+_POSSESSIVE = re.compile(r"(?<=\w)'s\b")
 _SHORT = re.compile(r"\b(what|how|who|where|when|it|there)'s\b")
 _ASIDE = {"‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "—": ";", "–": "-", "…": "!", "？": "?", "。": "!"}
 """Signs, each with what is read in its place."""
@@ -231,7 +232,7 @@ def _plain_signs(text: str) -> str:
 def _words(text: str) -> list[str]:
     plain = text.casefold()
     if "'" in plain:
-        plain = _SHORT.sub(r"\1 is", plain).replace("'s", "")
+        plain = _POSSESSIVE.sub("", _SHORT.sub(r"\1 is", plain))
     if not plain.isascii():
         plain = _FOREIGN.sub(" ", plain)
     raw = plain.replace(". ", " ! ").replace(": ", " ! ").encode("utf-8", "replace").translate(_PLAIN, b"'")
