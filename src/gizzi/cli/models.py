@@ -29,9 +29,7 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
     show(grid([[Text(head, "dim") for head in HEADS], *(_row(row) for row in rows)], indent=0))
     show(
         Text(),
-        Text(
-            LEGEND, "dim"
-        ),
+        Text(LEGEND, "dim"),
     )
     return 0
 

@@ -126,34 +126,33 @@ class Collector:
             await asyncio.gather(*(self._ask(poll) for poll in failed))
 
     async def _loop(self, poll: _Poll) -> None:
-        time = asyncio.get_running_loop().time  # whatever happens to the machine's clock
-        await self._nap(poll, poll.phase_s)
-        due = time()
+        poll.nap = self._alarms.nap(poll.phase_s)
+        await poll.nap
+        due = now = self._clock.now()
         while True:
-            late_s = time() - due
-            if late_s > LATE_S:
-                self._late.append((time(), late_s))
-            ok = await self._ask(poll)
-            now = time()
-            if ok:
+            if now - due > LATE_S:
+                self._late.append((now, now - due))
+            if await self._ask(poll):
                 poll.failing_since = None
-            elif poll.failing_since is None:
-                poll.failing_since = now
-                self._poke_others(poll)
-            if poll.failing_since is not None and now - poll.failing_since < ASK_AGAIN_FOR_S:
-                due = min(due + poll.every_s, now + ASK_AGAIN_S) if due + poll.every_s > now else now + ASK_AGAIN_S
-            else:
+                now = self._clock.now()
                 due = max(due + poll.every_s, now)
-            woken = await self._nap(poll, due - now)
-            due = time() if woken else due
+            else:
+                now = self._clock.now()
+                due = self._due_after_failure(poll, due, now)
+            poll.nap = self._alarms.nap(due - now)
+            woken = await poll.nap
+            now = self._clock.now()
+            due = now if woken else due
 
-    async def _nap(self, poll: _Poll, duration_s: float) -> bool:
-        """Sleep until due, or until poked. Returns whether it was poked."""
-        poll.nap = self._alarms.nap(max(duration_s, 0.0))
-        try:
-            return await poll.nap
-        finally:
-            poll.nap = None
+    def _due_after_failure(self, poll: _Poll, due: float, now: float) -> float:
+        """When it is asked next; `due` is when it should have been asked this time."""
+        if poll.failing_since is None:
+            poll.failing_since = now
+            self._poke_others(poll)
+        usual = due + poll.every_s
+        if now - poll.failing_since >= ASK_AGAIN_FOR_S:
+            return max(usual, now)
+        return min(usual, now + ASK_AGAIN_S) if usual > now else now + ASK_AGAIN_S
 
     def _poke_others(self, failing: _Poll) -> None:
         """One way in has just failed: ask the validator's other ways soon, so that the picture is whole."""

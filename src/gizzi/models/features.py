@@ -23,8 +23,8 @@ _PUNCTUATION = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _CAPITALS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLAIN = bytes.maketrans(_CAPITALS + b"123456789" + _PUNCTUATION, _CAPITALS.lower() + b"0" * 9 + b" " * len(_PUNCTUATION))
 """Over UTF-8: ASCII letters become small, punctuation parts words, and of a number only its count of digits is kept."""
-_TYPOGRAPHIC = tuple(mark.encode() for mark in "“”‘’–—…•")
-"""Punctuation beyond ASCII that is common enough to part words."""
+_TYPOGRAPHIC = re.compile(rb"\xe2\x80[\x93\x94\x98\x99\x9c\x9d\xa2\xa6]")
+"""Dashes, quotes, bullet and ellipsis beyond ASCII, which part words too."""
 _OPTION = re.compile(rb"\n[ \t]*[A-Ja-j1-9][.)][ \t]")
 """The start of a listed option: "A. " or "2) " at the start of a line."""
 _MAX_OPTIONS = 10
@@ -121,10 +121,7 @@ def _bounded(text: str) -> bytes:
 
 
 def _words(raw: bytes) -> list[bytes]:
-    if not raw.isascii():
-        for mark in _TYPOGRAPHIC:
-            raw = raw.replace(mark, b" ")
-    return raw.translate(_PLAIN).split()
+    return _TYPOGRAPHIC.sub(b" ", raw).translate(_PLAIN).split()
 
 
 def _measures(raw: bytes, asked: bytes, listed: bytes, words: int) -> tuple[float, ...]:

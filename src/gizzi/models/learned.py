@@ -62,7 +62,7 @@ class Look(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Head:
     """labels: how many outcomes it learned from; 0 where it is its tier's prior. slope, shift: from its logit to the calibrated one.
-    buckets: for each block a 16-bit weight for each bucket, in steps of `step`."""
+    buckets: for each block a 16-bit weight for each bucket, in steps of `step`; lists, because looking up in them is the quickest."""
 
     tier: str
     labels: int
@@ -71,7 +71,7 @@ class Head:
     shift: float
     shape: tuple[float, ...]
     step: float
-    buckets: tuple[tuple[int, ...], ...]
+    buckets: tuple[list[int], ...]
 
     def look(self, seen: Seen) -> Look:
         logit = self.bias + sum(map(mul, self.shape, seen.shape))
@@ -207,4 +207,4 @@ def make_head(
 ) -> Head:
     """Round the buckets' weights to steps of 1/32767 of the largest."""
     step = max((abs(weight) for block in buckets for weight in block), default=0.0) / 32767 or 1.0
-    return Head(tier, labels, bias, slope, shift, tuple(shape), step, tuple(tuple([round(w / step) for w in block]) for block in buckets))
+    return Head(tier, labels, bias, slope, shift, tuple(shape), step, tuple([round(w / step) for w in block] for block in buckets))

@@ -165,7 +165,7 @@ def _packed(buckets: Sequence[Sequence[int]]) -> str:
     return base64.b64encode(zlib.compress(whole.tobytes(), 9)).decode()
 
 
-def _unpacked(text: str) -> tuple[tuple[int, ...], ...]:
+def _unpacked(text: str) -> tuple[list[int], ...]:
     """Raises ValueError where the text does not hold just the weights of every bucket."""
     inflate = zlib.decompressobj()
     try:
@@ -177,4 +177,4 @@ def _unpacked(text: str) -> tuple[tuple[int, ...], ...]:
     whole = array("h", raw)
     if sys.byteorder == "big":
         whole.byteswap()
-    return tuple(tuple(whole[start : start + BUCKETS]) for start in range(0, len(whole), BUCKETS))
+    return tuple(whole[start : start + BUCKETS].tolist() for start in range(0, len(whole), BUCKETS))

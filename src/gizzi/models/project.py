@@ -117,8 +117,9 @@ def project_reference(catalogue: Catalogue, mix: Mix, load: Load) -> Projection:
 
 
 def _first(catalogue: Catalogue, tier: Tier, today: date) -> Model | None:
-    models = (catalogue.models[name] for name in catalogue.tiers[tier])
-    return next((model for model in models if not is_retired(model, today)), None)
+    """A route takes one whose price nobody knows only where a person says so; here it stands only where there is no other."""
+    models = [catalogue.models[name] for name in catalogue.tiers[tier] if not is_retired(catalogue.models[name], today)]
+    return next((model for model in models if model.price is not None), models[0] if models else None)
 
 
 def _project(models: Mapping[Tier, Model | None], mix: Mix, load: Load) -> Projection:
