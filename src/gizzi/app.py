@@ -15,6 +15,7 @@ from gizzi.clock import Clock, LiveClock
 from gizzi.config import Settings, Validator
 from gizzi.engine.desk import Desk
 from gizzi.engine.discover import discover
+from gizzi.engine.limits import raise_open_files
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.reach import Reach
@@ -128,6 +129,7 @@ async def _reaching(settings: Settings, reach: Reach | None) -> AsyncIterator[Re
     if reach is not None:
         yield Reach(PatientNode(reach.node, settings.collect.timeout_s), reach.ssh, reach.http)
         return
+    raise_open_files()
     node, http = HttpNode(), HttpClient(timeout_s=max(HTTP_TIMEOUT_S, settings.collect.timeout_s))
     ssh = SshRunner(settings.ssh) if settings.ssh.user else None
     try:

@@ -54,7 +54,7 @@ class Chain(_Section):
 
 
 class Validator(_Section):
-    number: int = Field(ge=0, description="The number people call it by; unique.")
+    number: int = Field(ge=0, le=2_147_483_647, description="The number people call it by; unique.")
     name: str = Field("", description="Its name; `validator-N` where none is given.")
     chain: str = Field("main", description="The chain it validates.")
     host: str | None = Field(None, description="Its address for SSH.")

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import structlog
+
 from gizzi.api.serve import ApiServer
 from gizzi.app import App
+from gizzi.engine.limits import open_files_check
 from gizzi.errors import GizziError
+
+log = structlog.get_logger("gizzi")
 
 
 async def run_daemon(app: App, listen: str | None = None, listening: Callable[[str], None] | None = None) -> None:
@@ -15,6 +20,9 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
 
     Raises GizziError: the address is taken, a token is missing, another Gizzi watches with the same store.
     """
+    files = open_files_check(len(app.watch.validators))
+    if not files["ok"]:
+        log.warning("open_files", text=files["text"])
     api = ApiServer(app, listen)
     try:
         await app.claim()

@@ -361,15 +361,15 @@ def raises(v, fleet):
 def raises_of_chain(fleet):
     return fleet.validators[99]
 
-@rule("odd", hold="0s", needs=("block_height",))
+@rule("odd", hold="0s", needs=("block_height", "text", "texts"))
 def odd(v, fleet):
     if v.number == 3:
-        return Finding("two\\nlines \\ud800 \\x00", validators=("x", 3), severity="urgent", evidence=(7,))
+        return Finding("two\\nlines \\ud800 \\x00", validators=("x", 3), severity="urgent")
     return True if v.number == 4 else None
 
 @source("odd", every="5s", gives=("odd_value",))
 async def odd_source(validator):
-    return {"odd_value": object(), "text": "a\\x00b", "height": float("nan"), 7: 7}
+    return {"odd_value": object(), "text": "a\\x00b\\n\\ud800", "texts": ("\\x00",), "height": float("nan"), 7: 7}
 """
 
 
@@ -387,6 +387,7 @@ def test_a_plugin_that_fails_costs_nobody_else_anything(tmp_path: Path) -> None:
         assert rules["rule_dead"] == ([], "triggered")
         by_rule = {row["rule"]: row for row in await world.rows()}
         assert "raises (KeyError: 'of its own" in by_rule["rule_dead"]["text"] and by_rule["rule_dead"]["text"].isprintable()
+        assert "text = a b" in by_rule["odd"]["evidence"] and "u0000" not in by_rule["odd"]["evidence"]
         assert by_rule["odd"]["text"].isprintable() and by_rule["odd"]["severity"] == "medium"
         assert sorted(line["event"] for line in lines if line["log_level"] == "error") == ["rule_failed"] * 2 + ["source_failed"] * 4, lines
 

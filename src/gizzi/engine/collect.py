@@ -126,22 +126,23 @@ class Collector:
             await asyncio.gather(*(self._ask(poll) for poll in failed))
 
     async def _loop(self, poll: _Poll) -> None:
+        time = asyncio.get_running_loop().time  # whatever happens to the machine's clock
         poll.nap = self._alarms.nap(poll.phase_s)
         await poll.nap
-        due = now = self._clock.now()
+        due = now = time()
         while True:
             if now - due > LATE_S:
                 self._late.append((now, now - due))
             if await self._ask(poll):
                 poll.failing_since = None
-                now = self._clock.now()
+                now = time()
                 due = max(due + poll.every_s, now)
             else:
-                now = self._clock.now()
+                now = time()
                 due = self._due_after_failure(poll, due, now)
             poll.nap = self._alarms.nap(due - now)
             woken = await poll.nap
-            now = self._clock.now()
+            now = time()
             due = now if woken else due
 
     def _due_after_failure(self, poll: _Poll, due: float, now: float) -> float:
@@ -217,7 +218,8 @@ class Collector:
 
     def _usable(self, poll: _Poll, values: Mapping[Any, Any]) -> dict[str, Value]:
         """What a plugin's source gave, without what is no observation; None is one that was not seen."""
-        usable = {name: value for name, value in values.items() if isinstance(name, str) and _is_value(value)}
+        read = {name: _as_value(value) for name, value in values.items() if isinstance(name, str)}
+        usable = {name: value for name, value in read.items() if value is not None}
         if len(usable) < len(values):
             strange = [f"{name!r}: {value!r}" for name, value in values.items() if name not in usable and value is not None]
             if strange:
@@ -225,16 +227,17 @@ class Collector:
         return usable
 
 
-def _is_value(value: Any) -> bool:
+def _as_value(value: Any) -> Value | None:
+    """Texts become one line each; None for what is no value, such as NaN."""
     match value:
         case str():
-            return len(value) <= LONGEST_TEXT
+            return one_line(value, LONGEST_TEXT)
         case int() | float():
-            return -(2.0**63) < value < 2.0**63  # not NaN either
-        case tuple():
-            return len(value) <= LONGEST_TEXT and all(isinstance(item, str) and len(item) <= LONGEST_TEXT for item in value)
+            return value if -(2.0**63) < value < 2.0**63 else None
+        case tuple() if len(value) <= LONGEST_TEXT and all(isinstance(item, str) for item in value):
+            return tuple(one_line(item, LONGEST_TEXT) for item in value)
         case _:
-            return False
+            return None
 
 
 def _in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future[Any]]:

@@ -16,6 +16,7 @@ from gizzi.config import Settings
 from gizzi.engine.dead import DeadRule, dead_rules
 from gizzi.engine.kernel import clock_check
 from gizzi.engine.known import store_exists
+from gizzi.engine.limits import open_files_check
 from gizzi.engine.own import version
 from gizzi.engine.watch import Watch
 from gizzi.errors import StoreError
@@ -36,6 +37,7 @@ async def house(settings: Settings, clock: Clock) -> dict[str, Any]:
         "store": await _store(settings, clock),
         "ssh": _ssh(settings),
         "clock": clock_check(),
+        "open files": open_files_check(len(settings.validators)),
     }
 
 

@@ -153,7 +153,7 @@ def _route(wish: _Wish, catalogue: Catalogue, left: Mapping[Tier, Sequence[Model
     chain = list({model.id: model for model in (*wish.models, *(model for tier in ladder for model in left[tier]))}.values())
     considered = _considered(catalogue, chain, refusals)
     if not chain:
-        why = _why(catalogue.models, refusals)
+        why = _why(dict.fromkeys(name for tier in ladder for name in catalogue.tiers[tier]), refusals)
         reason = _join(wish.reason, *wish.notes, f"no model is left ({why}): answered by rule, without a model")
         return Route("reflex", (), "reflex", reason, considered)
     tier = wish.tier if wish.models else next(tier for tier in ladder if left[tier])

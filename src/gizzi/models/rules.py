@@ -233,10 +233,11 @@ def _words(text: str) -> list[str]:
     plain = text.casefold()
     if "'" in plain:
         plain = _POSSESSIVE.sub("", _SHORT.sub(r"\1 is", plain))
-    if not plain.isascii():
-        plain = _FOREIGN.sub(" ", plain)
     raw = plain.replace(". ", " ! ").replace(": ", " ! ").encode("utf-8", "replace").translate(_PLAIN, b"'")
-    return raw.replace(b"!", b" ! ").replace(b"?", b" ? ").replace(b"%", b" percent ").decode("utf-8", "replace").split()
+    said = raw.replace(b"!", b" ! ").replace(b"?", b" ? ").replace(b"%", b" percent ").decode("utf-8", "replace")
+    if not said.isascii() and not said.replace(" ", "").replace("!", "").replace("?", "").isalnum():
+        said = _FOREIGN.sub(" ", said)
+    return said.split()
 
 
 @cache
