@@ -31,10 +31,11 @@ def _line(process: subprocess.Popen[str], stream: Any, word: str) -> str:
 
 
 @contextlib.contextmanager
-def simulated(folder: Path, validators: int) -> Iterator[tuple[str, Path]]:
+def simulated(folder: Path, validators: int, authorities: int | None = None) -> Iterator[tuple[str, Path]]:
     """Yields the address where faults are injected, and the gizzi.toml that points at the fleet."""
     config = folder / "gizzi.toml"
     command = [sys.executable, "-m", "gizzi.sim", "--validators", str(validators), "--write-config", str(config)]
+    command += ["--authorities", str(authorities)] if authorities else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield _line(process, process.stdout, "ready:").split()[-1], config
