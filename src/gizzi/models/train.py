@@ -8,7 +8,8 @@ chosen on the training outcomes alone, by predictions for prompts left out.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -64,10 +65,14 @@ def train(outcomes: Sequence[Outcome], tiers: Mapping[str, str], *, seed: int = 
 
     Raises UsageError where there are too few outcomes to learn from, and GizziError without scikit-learn.
     """
-    _need_scikit_learn()
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     _check(outcomes, names, tiers)
     outcomes = _of_what_is_read(outcomes, reads_answer)
+    with _scikit_learn():
+        return _train(outcomes, names, tiers, seed, reads_answer)
+
+
+def _train(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str, str], seed: int, reads_answer: bool) -> LearnedRouter:
     texts = list(dict.fromkeys((outcome.prompt, outcome.answer) for outcome in outcomes))
     found = [extract(*text) for text in texts]
     centre, spread = _standard(found)
@@ -87,25 +92,30 @@ def train(outcomes: Sequence[Outcome], tiers: Mapping[str, str], *, seed: int = 
 
 def add_model(router: LearnedRouter, model: str, tier: str, outcomes: Sequence[Outcome], *, seed: int = 0) -> LearnedRouter:
     """The router with a head for one more model (or a new one for a model it knows), learned from that model's outcomes on top of its
-    tier's prior. No other head changes."""
-    _need_scikit_learn()
+    tier's prior. No other head changes. Raises as `train` does."""
     _check(outcomes, [model], {model: tier})
-    others = replace(router, heads={name: head for name, head in router.heads.items() if name != model})
-    base = _line((others if any(head.labels for head in others.heads.values()) else router).prior(tier))
-    outcomes = _of_what_is_read(outcomes, router.reads_answer)
+    outcomes = _of_what_is_read([outcome for outcome in outcomes if outcome.model == model], router.reads_answer)
     texts = list(dict.fromkeys((outcome.prompt, outcome.answer) for outcome in outcomes))
-    table = _table(outcomes, texts, [router.see(*text) for text in texts], [model], seed)
-    best, ((slope, shift),) = _best(table, _held_out(table, [base] * FOLDS, 1))
-    (line,) = _on_top(table.x[table.row], base, table.right, [OWN_STRENGTHS[best]])
+    others = replace(router, heads={name: head for name, head in router.heads.items() if name != model})
+    known = others if any(head.labels for head in others.heads.values()) else router
+    with _scikit_learn():
+        base = _line(known.prior(tier))
+        table = _table(outcomes, texts, [router.see(*text) for text in texts], [model], seed)
+        best, ((slope, shift),) = _best(table, _held_out(table, [base] * FOLDS, 1))
+        (line,) = _on_top(table.x[table.row], base, table.right, [OWN_STRENGTHS[best]])
     kept = {pair: measured for pair, measured in router.curves.items() if model not in pair}
     return replace(router, heads={**others.heads, model: _head(line, tier, len(outcomes), slope, shift)}, curves=kept)
 
 
-def _need_scikit_learn() -> None:
+@contextmanager
+def _scikit_learn() -> Iterator[None]:
+    """With one thread: its matrices are small, and threads that wait for each other on a busy machine take many times as long."""
     try:
         importlib.import_module("sklearn")
     except ImportError:
         raise GizziError("training a router needs scikit-learn, which is not installed: pip install 'gizzi[learn]'") from None
+    with importlib.import_module("threadpoolctl").threadpool_limits(1):
+        yield
 
 
 def _check(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str, str]) -> None:
