@@ -13,6 +13,7 @@ FILES = sorted(SRC.rglob("*.py"))
 LAYERS: list[set[str]] = [
     {"errors", "clock"},
     {"readers"},
+    {"sections"},
     {"config"},
     {"registry", "store"},
     {"fleet"},

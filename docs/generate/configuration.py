@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gizzi.config import Duration, Settings
+from gizzi.config import Settings
+from gizzi.sections import Duration
 
 from .markdown import code, number, page, sentence, table, written
 
