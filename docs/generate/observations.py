@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gizzi.fleet.names import OBSERVATIONS
-from gizzi.registry import Source
+from gizzi.kinds import Source
 
 from .markdown import code, codes, links, page, sentence, slug, table
 from .rules import built_in

@@ -6,7 +6,8 @@ from gizzi import registry
 from gizzi.alerts.causes import CAUSE_ORDER
 from gizzi.alerts.mute import NEVER_BY_MAINTENANCE
 from gizzi.config import Settings
-from gizzi.registry import Registry, Rule
+from gizzi.kinds import Rule
+from gizzi.registry import Registry
 
 from .markdown import codes, links, number, page, slug, table, written
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from gizzi.config import Chain, Settings, Validator
     from gizzi.errors import CommandFailed, GizziError, SourceError
     from gizzi.fleet.observation import Value
+    from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, workflow
     from gizzi.models.router import Router
     from gizzi.reach import Http, Node, Samples, Ssh
-    from gizzi.registry import Opinion, rule, source, strategy
 
 __all__ = [
     "UNKNOWN",
@@ -40,10 +40,14 @@ __all__ = [
     "Ssh",
     "Validator",
     "Value",
+    "action",
     "duration_text",
+    "notifier",
+    "panel",
     "rule",
     "source",
     "strategy",
+    "workflow",
 ]
 
 _HOMES = {
@@ -54,7 +58,7 @@ _HOMES = {
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
-    "gizzi.registry": ("Opinion", "rule", "source", "strategy"),
+    "gizzi.kinds": ("Opinion", "action", "notifier", "panel", "rule", "source", "strategy", "workflow"),
 }
 
 

@@ -9,232 +9,24 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from gizzi.clock import seconds
-from gizzi.config import Settings, Validator, nearest
+from gizzi.config import Settings, nearest
 from gizzi.errors import ConfigError, NotFound
+from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Rule, Source, Strategy, Workflow
 
-Severity = Literal["low", "medium", "high", "critical"]
-SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
-RuleScope = Literal["validator", "chain", "gizzi", "off"]
-_MARK = "__gizzi__"
-_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources")
-_BUILT_IN_MODULES = ("gizzi.models.rules",)
-_STRATEGY_GETS = ("task", "candidates", "spend")
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A test that turns status and history into an alert. See `rule`."""
-
-    name: str
-    check: Callable[..., Any]
-    severity: Severity
-    hold_s: float
-    scope: RuleScope
-    needs: tuple[str, ...]
-    series: tuple[str, ...]
-    explains: tuple[str, ...]
-    optional: bool
-    limits: Mapping[str, Any]
-    summary: str
-    where: str
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What collects. See `source`."""
-
-    name: str
-    collect: Callable[..., Any]
-    every: str | float
-    scope: Literal["validator", "fleet"]
-    applies: Callable[..., bool]
-    gives: tuple[str, ...]
-    reports: str
-    wants: tuple[str, ...]
-    awaits: bool
-    summary: str
-    where: str
-
-    def every_s(self, settings: Settings) -> float:
-        """Its period: "collect" and "host" follow the configuration, anything else is a duration."""
-        match self.every:
-            case "collect":
-                return settings.collect.every_s
-            case "host":
-                return settings.collect.host_every_s
-            case _:
-                return seconds(self.every)
-
-
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What a strategy thinks: these models, best first, or this tier ("local", "standard", "frontier"); and why, in a few words."""
-
-    models: Sequence[Any] = ()
-    tier: str | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """Who has a say in which model answers. See `strategy`."""
-
-    name: str
-    choose: Callable[..., Any]
-    wants: tuple[str, ...]
-    summary: str
-    where: str
-
-    def ask(self, task: Any, candidates: Sequence[Any], spend: Any) -> tuple[Opinion | None, str | None]:
-        """Its opinion, and what went wrong where it could not give one. It gets a list of its own, and can hurt nobody by changing it."""
-        given = {"task": task, "candidates": list(candidates), "spend": spend}
-        try:
-            said = self.choose(**{name: given[name] for name in self.wants})
-            if said is None or isinstance(said, Opinion):
-                return said, None
-            return Opinion(tuple(said)), None
-        except Exception as error:
-            return None, f"{type(error).__name__}: {error}"
-
-
-Extension = Rule | Source | Strategy
 _Item = TypeVar("_Item", bound=Extension)
 
-
-def rule(
-    name: str,
-    *,
-    severity: Severity = "medium",
-    hold: str | float = "1m",
-    scope: RuleScope = "validator",
-    needs: tuple[str, ...] = (),
-    series: tuple[str, ...] = (),
-    explains: tuple[str, ...] = (),
-    optional: bool = False,
-) -> Callable[[_Function], _Function]:
-    """Mark a pure function as an alert rule.
-
-    It is called as `check(v, fleet)` for each validator (`fleet` is its chain), `check(fleet)` with scope "chain", `check(gizzi)`
-    with scope "gizzi", and returns the alert's text (or a `Finding`) while the condition holds, None when it does not, and UNKNOWN
-    when it cannot tell. Keyword-only arguments with defaults are its thresholds, and keys of `[rules.NAME]`.
-
-    hold: how long the condition must last. needs: the observations it reads; where none of them is seen anywhere the rule is dead.
-    series: observations whose recent past it reads with `v.window`. explains: rules of the same validator (for a chain's rule: of the
-    chain's validators) that are symptoms of this one. optional: its observations may be absent without making it dead.
-    """
-
-    def mark(function: _Function) -> _Function:
-        parameters = inspect.signature(function).parameters.values()
-        limits = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        setattr(
-            function,
-            _MARK,
-            Rule(
-                name=name,
-                check=function,
-                severity=severity,
-                hold_s=seconds(hold),
-                scope=scope,
-                needs=needs,
-                series=series,
-                explains=explains,
-                optional=optional,
-                limits=limits,
-                summary=_summary(function),
-                where=_where(function),
-            ),
-        )
-        return function
-
-    return mark
-
-
-def _always(validator: Validator, settings: Settings) -> bool:
-    return True
-
-
-def source(
-    name: str,
-    *,
-    every: str | float = "collect",
-    scope: Literal["validator", "fleet"] = "validator",
-    applies: Callable[..., bool] = _always,
-    gives: tuple[str, ...] = (),
-    reports: str = "",
-) -> Callable[[_Function], _Function]:
-    """Mark a function (async, or plain and then run in a thread) as a source.
-
-    Its parameters are filled by name: validator (with scope "fleet": validators), node, ssh, http, fleet, clock, settings. It returns
-    a mapping of observation name to value, with scope "fleet" a mapping of validator number to such mappings; it raises SourceError
-    where it cannot.
-
-    every: a duration, or "collect" or "host" for the configured periods. applies(validator, settings): whether it is used for that
-    validator. gives: the observation names it can give. reports: the source whose `_up` its success or failure tells, its own by default.
-    """
-
-    def mark(function: _Function) -> _Function:
-        wants = tuple(inspect.signature(function).parameters)
-        setattr(
-            function,
-            _MARK,
-            Source(
-                name,
-                function,
-                every,
-                scope,
-                applies,
-                gives,
-                reports or name,
-                wants,
-                inspect.iscoroutinefunction(function),
-                _summary(function),
-                _where(function),
-            ),
-        )
-        return function
-
-    return mark
-
-
-def strategy(name: str) -> Callable[[_Function], _Function]:
-    """Mark a plain function as a routing strategy; `[routing] strategies` says which are asked, and in what order.
-
-    Its parameters are filled by name: task (what is asked), candidates (the models that no hard rule forbids, the cheapest tier first),
-    spend (what was spent and what is left). It returns those of the candidates it wants, best first, an `Opinion`, or None where it has
-    no opinion; then the next strategy is asked.
-    """
-
-    def mark(function: _Function) -> _Function:
-        wants = tuple(inspect.signature(function).parameters)
-        odd = next((want for want in wants if want not in _STRATEGY_GETS), None)
-        if odd is not None or inspect.iscoroutinefunction(function):
-            said = f"asks for {odd!r}; it gets {', '.join(_STRATEGY_GETS)}" if odd else "is async; it must be a plain function"
-            raise ConfigError(f"the strategy {name!r} in {_where(function)} {said}")
-        setattr(function, _MARK, Strategy(name, function, wants, _summary(function), _where(function)))
-        return function
-
-    return mark
-
-
-def _summary(function: Callable[..., Any]) -> str:
-    return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
-
-
-def _where(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
+_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
+_BUILT_IN_MODULES = ("gizzi.models.rules",)
 
 
 class Table(Generic[_Item]):
@@ -281,6 +73,10 @@ class Registry:
     rules: Table[Rule] = field(default_factory=lambda: Table[Rule]("rule"))
     sources: Table[Source] = field(default_factory=lambda: Table[Source]("source"))
     strategies: Table[Strategy] = field(default_factory=lambda: Table[Strategy]("strategy"))
+    actions: Table[Action] = field(default_factory=lambda: Table[Action]("action"))
+    notifiers: Table[Notifier] = field(default_factory=lambda: Table[Notifier]("notifier"))
+    workflows: Table[Workflow] = field(default_factory=lambda: Table[Workflow]("workflow"))
+    panels: Table[Panel] = field(default_factory=lambda: Table[Panel]("panel"))
     model_rows: list[tuple[str, Any]] = field(default_factory=list)
     """(where from, {"providers": …, "models": …}) of each installed package that brings models (entry points `gizzi.models`)."""
     failures: list[PluginFailure] = field(default_factory=list)
@@ -288,13 +84,21 @@ class Registry:
     def add_module(self, module: ModuleType) -> None:
         """File every marked object of a module."""
         for item in list(vars(module).values()):
-            match getattr(item, _MARK, None):
-                case Rule() as found:
-                    self.rules.add(found)
-                case Source() as found:
-                    self.sources.add(found)
-                case Strategy() as found:
-                    self.strategies.add(found)
+            found = getattr(item, MARK, None)
+            if isinstance(found, Extension):
+                self._table(found).add(found)
+
+    def _table(self, item: Extension) -> Table[Any]:
+        tables: dict[type, Table[Any]] = {
+            Rule: self.rules,
+            Source: self.sources,
+            Strategy: self.strategies,
+            Action: self.actions,
+            Notifier: self.notifiers,
+            Workflow: self.workflows,
+            Panel: self.panels,
+        }
+        return tables[type(item)]
 
     def configure(self, settings: Settings) -> None:
         """Apply `[rules.*]`. Raises ConfigError for an unknown rule or key."""

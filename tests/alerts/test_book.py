@@ -14,7 +14,8 @@ from gizzi.alerts.book import CLEAR_FOR_S, UNSEEN_S, AlertBook, Turn
 from gizzi.config import Chain, Validator
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
-from gizzi.registry import Registry, Rule
+from gizzi.kinds import Rule
+from gizzi.registry import Registry
 
 START = 1000.0
 

@@ -12,7 +12,7 @@ from gizzi.alerts.book import Turn
 from gizzi.alerts.correlate import Change, Correlator
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.config import Chain
-from gizzi.registry import Rule, RuleScope
+from gizzi.kinds import Rule, RuleScope
 
 ROUND_S = 5.0
 

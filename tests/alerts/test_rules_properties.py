@@ -14,7 +14,7 @@ from gizzi.fleet.history import ChainHistory, History
 from gizzi.fleet.names import OBSERVATIONS
 from gizzi.fleet.observation import Collected, Failure
 from gizzi.fleet.view import ChainView, ValidatorView
-from gizzi.registry import SEVERITIES
+from gizzi.kinds import SEVERITIES
 
 TEXTS = {"version", "rpc_version", "node_name", "channel_max_name", "checked_hash", "unit_state", "peer_id"}
 LISTS = {"tasks_ended", "grandpa_missing", "equivocation_ids"}

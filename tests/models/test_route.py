@@ -11,10 +11,10 @@ import pytest
 from gizzi import registry, strategy
 from gizzi.config import parse
 from gizzi.errors import ConfigError, GizziError, UsageError
+from gizzi.kinds import Opinion, Strategy
 from gizzi.models.hard import estimate_tokens
 from gizzi.models.route import strategies_of
 from gizzi.models.task import Task
-from gizzi.registry import Opinion, Strategy
 from tools.catalogue import TODAY, catalogue_of, purse, route, settings_of, why_not
 
 HEALTH = "Is validator 6 healthy?"

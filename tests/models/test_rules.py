@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gizzi.kinds import Opinion
 from gizzi.models.rules import TABLE, look, read_table, rules, shipped_table
 from gizzi.models.task import Task
-from gizzi.registry import Opinion
 from tools.catalogue import catalogue_of, purse
 
 RAW: dict[str, Any] = tomllib.loads(TABLE.read_text(encoding="utf-8"))

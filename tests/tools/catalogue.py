@@ -9,13 +9,13 @@ from typing import Any
 
 from gizzi import registry
 from gizzi.config import Settings, parse
+from gizzi.kinds import Strategy
 from gizzi.models.budget import BudgetLeft
 from gizzi.models.catalogue import Catalogue, Reachable
 from gizzi.models.merge import load_catalogue
 from gizzi.models.model import Model
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.task import Route, Task
-from gizzi.registry import Strategy
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TODAY = NOW.date()

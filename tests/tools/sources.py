@@ -12,8 +12,8 @@ from gizzi.config import Settings, Validator
 from gizzi.engine.collect import Collector
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
+from gizzi.kinds import Source, source
 from gizzi.reach import Reach
-from gizzi.registry import Source, source
 
 
 class Nowhere:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gizzi.registry import SEVERITIES, Severity
+from gizzi.kinds import SEVERITIES, Severity
 
 AlertState = Literal["pending", "firing", "resolved"]
 Key = tuple[str, str]

@@ -10,8 +10,8 @@ from gizzi.alerts.finding import UNKNOWN, Answer, Finding
 from gizzi.clock import duration_text
 from gizzi.fleet.observation import text as observation_text
 from gizzi.fleet.view import ChainView, ValidatorView
+from gizzi.kinds import SEVERITIES, Rule
 from gizzi.readers.text import one_line
-from gizzi.registry import SEVERITIES, Rule
 
 CLEAR_FOR_S = 4.0
 """A condition must be seen not to hold twice, this far apart, before its alert resolves."""

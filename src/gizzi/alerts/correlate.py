@@ -16,7 +16,7 @@ from gizzi.alerts.causes import rank
 from gizzi.alerts.incident import Incident, whom
 from gizzi.alerts.mute import Maintenance, Silence, muted_by
 from gizzi.config import Chain
-from gizzi.registry import Rule
+from gizzi.kinds import Rule
 
 TOGETHER_S = 30.0
 CHAIN_SHARE = 0.3

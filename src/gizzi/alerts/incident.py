@@ -8,7 +8,7 @@ from typing import Any, Literal
 from gizzi.alerts.alert import Alert, Key, worst
 from gizzi.alerts.causes import rank
 from gizzi.clock import iso
-from gizzi.registry import Severity
+from gizzi.kinds import Severity
 
 IncidentState = Literal["triggered", "acknowledged", "resolved"]
 DecisionAction = Literal["restart", "wait", "investigate", "escalate"]

@@ -16,7 +16,7 @@ from gizzi.alerts.correlate import Change
 from gizzi.app import App
 from gizzi.engine.dead import dead_rules
 from gizzi.engine.own import version
-from gizzi.registry import SEVERITIES
+from gizzi.kinds import SEVERITIES
 
 HEALTHS = ("healthy", "warning", "critical", "unknown")
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from gizzi.registry import Severity
+from gizzi.kinds import Severity
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Health = Literal["healthy", "warning", "critical", "unknown"]

@@ -18,12 +18,12 @@ from gizzi.cli.terminal import clean, grid, print_json, show, text
 from gizzi.clock import LiveClock
 from gizzi.config import Settings, load, nearest
 from gizzi.errors import GizziError, UsageError
+from gizzi.kinds import SEVERITIES, Strategy
 from gizzi.models.budget import ZERO, BudgetLeft, Spent, left_of
 from gizzi.models.catalogue import Catalogue, Reachable
 from gizzi.models.merge import load_catalogue
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.task import Route, Task
-from gizzi.registry import SEVERITIES, Strategy
 
 LONGEST_LINE_BYTES = 8_000_000
 MOST_TOKENS = 1_000_000_000

@@ -16,9 +16,9 @@ from gizzi.config import Settings, Validator
 from gizzi.errors import ConfigError, SourceError
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected, Failure, Value
+from gizzi.kinds import Source
 from gizzi.reach import Reach
 from gizzi.readers.text import one_line
-from gizzi.registry import Source
 
 log = structlog.get_logger("gizzi.collect")
 

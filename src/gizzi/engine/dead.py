@@ -8,7 +8,7 @@ from typing import Literal
 
 from gizzi.alerts.rules import own as own_rules
 from gizzi.engine.watch import Watch
-from gizzi.registry import Rule
+from gizzi.kinds import Rule
 
 Why = Literal["absent", "unread", "unfed"]
 

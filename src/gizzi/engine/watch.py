@@ -27,8 +27,9 @@ from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
 from gizzi.fleet.status import status
 from gizzi.fleet.view import ChainView
+from gizzi.kinds import Source
 from gizzi.reach import Reach
-from gizzi.registry import Registry, Source
+from gizzi.registry import Registry
 from gizzi.store import Store
 
 log = structlog.get_logger("gizzi.watch")

@@ -13,12 +13,13 @@ from datetime import datetime
 
 from gizzi.config import Settings
 from gizzi.errors import ConfigError, GizziError, NotFound, UsageError
+from gizzi.kinds import Strategy
 from gizzi.models.budget import BudgetLeft
 from gizzi.models.catalogue import MODEL_TIERS, Catalogue, Reachable
 from gizzi.models.hard import Refusal, case_of, is_critical
 from gizzi.models.model import Model
 from gizzi.models.task import Considered, Route, Task, Tier
-from gizzi.registry import Registry, Strategy
+from gizzi.registry import Registry
 
 DEFAULT_TIER: Tier = "standard"
 ANY = "auto"

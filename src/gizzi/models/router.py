@@ -27,6 +27,7 @@ from gizzi import registry as registries
 from gizzi.clock import Clock, LiveClock, iso
 from gizzi.config import Settings, load
 from gizzi.errors import GizziError, StoreError
+from gizzi.kinds import Strategy
 from gizzi.models import prompts
 from gizzi.models.breaker import Breakers
 from gizzi.models.budget import BudgetLeft
@@ -44,7 +45,6 @@ from gizzi.models.reflex_answers import understand
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.secrets import word_list
 from gizzi.models.task import Answer, Considered, Route, Task, Usage
-from gizzi.registry import Strategy
 from gizzi.store import Store, open_store
 
 Statuses = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import is_normalized, normalize
 
+from gizzi.kinds import Opinion, strategy
 from gizzi.models.task import Task
-from gizzi.registry import Opinion, strategy
 
 TABLE = Path(__file__).with_name("words.toml")
 HEAD_CHARS, TAIL_CHARS = 2000, 1000

@@ -1,0 +1,1 @@
+"""Channels by which people are told. Each is one function, marked with `@notifier`."""

@@ -1,0 +1,152 @@
+"""The sections of gizzi.toml, frozen. Field descriptions are the reference's text; durations like "5s" are seconds (`_s`) here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from gizzi.clock import seconds
+from gizzi.readers.rows import HttpUrl
+from gizzi.readers.ss58 import public_key
+
+Duration = Annotated[float, BeforeValidator(seconds)]
+Usd = Annotated[Decimal, Field(ge=0)]
+
+
+def _authority_id(value: Any) -> Any:
+    if isinstance(value, str):
+        key = public_key(value)
+        if key is None:
+            raise ValueError(f"{value!r} is not a public key; write 0x and 64 hexadecimal digits, or its SS58 address")
+        return key
+    return value
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True)
+
+
+class Network(Section):
+    name: str = Field("network", description="The network's name, as pages and messages show it.")
+
+
+class Chain(Section):
+    id: str = Field(description="The chain's id; validators name it.")
+    parent: str | None = Field(None, description="The relay chain of a side chain: its trouble explains ours.")
+    block_time_s: float = Field(6.0, gt=0, le=3600, description="Expected seconds between blocks.")
+    authorities: int | None = Field(None, ge=1, le=100_000, description="How many authorities vote, where no node says (RPC closed).")
+
+
+class Validator(Section):
+    number: int = Field(ge=0, le=2_147_483_647, description="The number people call it by; unique.")
+    name: str = Field("", description="Its name; `validator-N` where none is given.")
+    chain: str = Field("main", description="The chain it validates.")
+    host: str | None = Field(None, description="Its address for SSH.")
+    metrics_url: HttpUrl | None = Field(None, description="The node's Prometheus page, usually port 9615.")
+    rpc_url: HttpUrl | None = Field(None, description="The node's JSON-RPC over HTTP, usually port 9944.")
+    node_exporter_url: HttpUrl | None = Field(None, description="node_exporter's page on its host, usually port 9100.")
+    unit: str = Field("", description="The systemd unit that runs the node; needed for logs and restarts.")
+    authority: bool = Field(True, description="It holds session keys and should vote.")
+    authority_id: Annotated[str | None, BeforeValidator(_authority_id)] = Field(
+        None, description="Its GRANDPA public key (0x… or SS58): shows a second signer, and who is missing."
+    )
+    standby_hosts: tuple[str, ...] | None = Field(
+        None, description="Hosts that could sign with the same keys; [] says there are none; leave it out where nobody knows."
+    )
+    role: str | None = Field(None, description="The role that looks after it.")
+    data_dir: str = Field("/", description="Where its database lies; the file system whose free space counts.")
+    labels: dict[str, str] = Field(default_factory=dict, description="Anything else: cloud, region, owner.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("name") and "number" in data:
+            return {**data, "name": f"validator-{data['number']}"}
+        return data
+
+
+class Prometheus(Section):
+    url: HttpUrl | None = Field(None, description="A Prometheus server (or any PromQL engine) to read the whole fleet from.")
+    chain_label: str = Field("chain", description="The label that names the chain of a discovered target.")
+    match: str = Field("substrate_block_height", description="The metric by which validators are discovered among its targets.")
+
+
+class Collect(Section):
+    every_s: Duration = Field(5.0, alias="every", ge=0.2, description="How often each validator is polled.")
+    timeout_s: Duration = Field(3.0, alias="timeout", gt=0, description="How long one answer may take.")
+    host_every_s: Duration = Field(30.0, alias="host_every", ge=0.2, description="How often a host's disk, memory, unit and log are read.")
+
+
+class Ssh(Section):
+    user: str | None = Field(None, description="The account on validators' hosts; without it nothing is read over SSH.")
+    port: int = Field(22, ge=1, le=65535, description="The port of sshd.")
+    key_file: str | None = Field(None, description="The private key.")
+    known_hosts: str = Field("~/.ssh/known_hosts", description="The host keys that are trusted; any other key is refused.")
+    manager: Literal["systemctl", "systemctl --user"] = Field("systemctl", description="What runs the unit.")
+    timeout_s: Duration = Field(10.0, alias="timeout", gt=0, description="How long one command may take.")
+
+
+class Tiers(Section):
+    local: tuple[str, ...] = Field((), description="Models of the local tier, best first.")
+    standard: tuple[str, ...] = Field((), description="Models of the standard tier, best first.")
+    frontier: tuple[str, ...] = Field((), description="Models of the frontier tier, best first.")
+
+
+class Budget(Section):
+    day_usd: Decimal = Field(Decimal(5), ge=0, description="US$ a day for models.")
+    month_usd: Decimal = Field(Decimal(45), ge=0, description="US$ a month for models.")
+    critical_share: Decimal = Field(Decimal("0.2"), ge=0, le=1, description="The part of either that only critical work may spend.")
+    tiers: dict[Literal["local", "standard", "frontier"], Usd] = Field(
+        default_factory=dict, description="US$ a day for one tier: [budget.tiers] frontier = 3."
+    )
+    roles: dict[str, Usd] = Field(default_factory=dict, description="US$ a day for one role: [budget.roles] security = 1.")
+
+
+class Cache(Section):
+    ttl_s: Duration = Field(3600.0, alias="ttl", description="How long an answer may be given again; 0s turns the cache off.")
+    entries: int = Field(10_000, ge=1, le=1_000_000, description="How many answers are kept.")
+    near: bool = Field(True, description="Also answer a question in other filler words from the cache.")
+
+
+class Privacy(Section):
+    redact_private_addresses: bool = Field(False, description="Hide private IP addresses from cloud models; the answer has them again.")
+
+
+class Routing(Section):
+    strategies: tuple[str, ...] = Field(("rules",), description="Who has a say in which model answers; the first with an opinion wins.")
+    unknown_prices: bool = Field(False, description="Also choose models whose price nobody knows; else only --model does.")
+
+
+class Policy(Section):
+    mode: Literal["suggest", "auto"] = Field("suggest", description="suggest asks before every write; auto acts where allowed.")
+    reserve: int = Field(2, ge=0, description="Authorities kept in hand below what finality can lose.")
+    cooldown_s: Duration = Field(3600.0, alias="cooldown", description="How long after a restart the next one asks a person.")
+    verify_after_s: Duration = Field(120.0, alias="verify_after", description="How long after an action its effect is judged.")
+    approval_ttl_s: Duration = Field(1800.0, alias="approval_ttl", description="How long an approval may be given and used.")
+
+
+class Notify(Section):
+    urls: tuple[str, ...] = Field((), description="Channels, as Apprise addresses.")
+
+
+class ApiToken(Section):
+    name: str = Field(description="Whose token it is.")
+    role: Literal["viewer", "approver"] = Field("viewer", description="viewer reads; approver may say yes.")
+    token_env: str = Field(description="The environment variable or systemd credential that holds it.")
+
+
+class Api(Section):
+    listen: str = Field("127.0.0.1:8080", description="Where the daemon listens; beyond loopback only with a token.")
+    token_env: str = Field("GIZZI_API_TOKEN", description="The variable or systemd credential that holds the operator's token.")
+    public_status: bool = Field(False, description="Opens GET /api/network/status, and nothing else, to everybody.")
+    tokens: tuple[ApiToken, ...] = Field((), description="Tokens of more people than one.")
+
+
+class Store(Section):
+    url: str = Field("sqlite:///gizzi.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+
+
+class Plugins(Section):
+    folder: str = Field("plugins", description="Every .py file here is loaded; relative to this file.")
