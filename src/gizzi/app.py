@@ -13,8 +13,14 @@ from typing import Any
 from gizzi import registry as registries
 from gizzi.clock import Clock, LiveClock
 from gizzi.config import Settings, Validator
+from gizzi.engine.act.door import Door
+from gizzi.engine.act.responder import Responder
+from gizzi.engine.act.response import Response
+from gizzi.engine.act.world import WatchWorld
 from gizzi.engine.desk import Desk
 from gizzi.engine.discover import discover
+from gizzi.engine.durable import Runs
+from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
@@ -31,9 +37,9 @@ HTTP_TIMEOUT_S = 10.0
 
 
 class App:
-    """One wired Gizzi. `watch` is its loop; nothing runs until `run` or `look`."""
+    """One wired Gizzi. `watch` is its loop, `responder` carries out what is decided; nothing runs until `run` or `look`."""
 
-    def __init__(self, settings: Settings, watch: Watch, store: Store) -> None:
+    def __init__(self, settings: Settings, watch: Watch, store: Store, runs: Runs | None = None) -> None:
         self.settings = settings
         self.watch = watch
         self.store = store
@@ -41,6 +47,9 @@ class App:
         self.clock = watch.clock
         self.desk = Desk(store, watch.clock)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
+        self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
+        self.responder = Responder(Response(self.door), runs or MemoryRuns(self.clock))
+        watch.on_change.append(self.responder.hear)
 
     async def claim(self) -> None:
         """Become the only loop on this store. Raises StoreTaken."""
@@ -52,13 +61,19 @@ class App:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew())
-                group.create_task(self.watch.run())
+                group.create_task(self.work())
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)
             raise (known.exceptions[0] if known else failures) from None
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
+
+    async def work(self) -> None:
+        """Watch and respond until cancelled, without asking who else does."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.watch.run())
+            group.create_task(self.responder.keep())
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""

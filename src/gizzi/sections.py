@@ -125,6 +125,8 @@ class Policy(Section):
     cooldown_s: Duration = Field(3600.0, alias="cooldown", description="How long after a restart the next one asks a person.")
     verify_after_s: Duration = Field(120.0, alias="verify_after", description="How long after an action its effect is judged.")
     approval_ttl_s: Duration = Field(1800.0, alias="approval_ttl", description="How long an approval may be given and used.")
+    attempts_per_day: int = Field(3, ge=1, description="So many restarts of one validator in 24 hours; the next one asks a person.")
+    second_try: bool = Field(False, description="Try an action a second time where the first did not help.")
 
 
 class Notify(Section):

@@ -16,6 +16,7 @@ from gizzi.alerts.correlate import Change
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
 from gizzi.engine import records
+from gizzi.engine.act import rows
 from gizzi.errors import StoreError
 from gizzi.store import Store
 
@@ -43,6 +44,8 @@ class Books:
         self._read_version = -1
         self.mutes: list[Silence | Maintenance] = []
         self._acknowledged: dict[int, str] = {}
+        self.tried: dict[int, str] = {}
+        self._newly_tried: set[int] = set()
         self.trouble: str | None = None
 
     @property
@@ -118,12 +121,20 @@ class Books:
         version = self._store.version
         silences, windows = await self._store.mute_rows(self._clock.now())
         self._acknowledged = await self._store.acknowledged()
+        tried = await self._store.run(rows.tried)
+        self._newly_tried |= {incident for incident, how in tried.items() if self.tried.get(incident) != how}
+        self.tried = tried
         self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]
         self._read_version = version
 
     def take_acknowledged(self) -> dict[int, str]:
         """The open incidents that a person has acknowledged, and who, by the latest reading; nothing until the next one."""
         taken, self._acknowledged = self._acknowledged, {}
+        return taken
+
+    def take_tried(self) -> set[int]:
+        """The open incidents for which something has been done since the last call that did not help."""
+        taken, self._newly_tried = self._newly_tried, set()
         return taken
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,10 +23,10 @@ from gizzi.engine import records, reflex
 from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
 from gizzi.errors import StoreError
-from gizzi.fleet.facts import Facts, facts_of
+from gizzi.fleet.facts import Facts, facts_of, twin_shows_soon
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
-from gizzi.fleet.status import status
+from gizzi.fleet.status import health_of, status
 from gizzi.fleet.view import ChainView
 from gizzi.kinds import Source
 from gizzi.reach import Reach
@@ -151,6 +152,7 @@ class Watch:
         if not self._keeps_apart and not self.books.is_read:
             await self.books.read()
         self._note_acknowledged()
+        self._note_tried(now)
         collected = self.collector.take()
         for heard in self.on_collected:
             for seen in collected:
@@ -218,6 +220,20 @@ class Watch:
         at_work = any(window.holds_for(number, validator.chain, now) for window in windows)
         return facts_of(self.fleet.view(number, now), self._chain_of(number, now), at_work)
 
+    def _facts_to_decide_on(self, number: int, now: float) -> Facts:
+        """What shows within moments holds nobody up: the guard lets nothing happen before it has."""
+        facts = self.facts(number)
+        return dataclasses.replace(facts, twin_running=False) if facts.twin_running is None and self.settles(number, now) else facts
+
+    def settles(self, number: int, now: float) -> bool:
+        """Whether it went down so lately that a second signer would not have shown yet."""
+        return twin_shows_soon(self.fleet.view(number, now), self._chain_of(number, now))
+
+    def health(self, number: int) -> str:
+        """Its health as its status shows it, now."""
+        troubles = [alert for alert in self.book.alerts.values() if number in alert.validators]
+        return health_of(self.fleet.view(number, self.clock.now()), troubles)[0]
+
     def _chain_of(self, number: int, now: float) -> Any:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)
 
@@ -228,8 +244,9 @@ class Watch:
 
     def _decide_one(self, incident: Incident, now: float) -> Change | None:
         fleet = self.fleet.chain_view(incident.chain, now) if incident.chain in self.chains else None
-        facts = {number: self.facts(number) for number in incident.validators if number in self.fleet.validators}
-        situation = reflex.Situation(incident, fleet, facts, reserve=self.settings.policy.reserve, now=now)
+        facts = {number: self._facts_to_decide_on(number, now) for number in incident.validators if number in self.fleet.validators}
+        failed = incident.id in self.books.tried
+        situation = reflex.Situation(incident, fleet, facts, self.settings.policy.reserve, restart_failed=failed, now=now)
         decision = reflex.decide(situation)
         if self._is_too_early(decision, facts, now):
             return None
@@ -238,6 +255,12 @@ class Watch:
             return None
         incident.decision = decision
         return Change(incident, now, "decided", f"{decision.action}: {decision.reasoning}")
+
+    def _note_tried(self, now: float) -> None:
+        """What did not help is decided anew."""
+        for incident in self.books.take_tried():
+            if incident in self.correlator.open:
+                self.correlator.open[incident].decide_at = now
 
     def _note_acknowledged(self) -> None:
         for incident, by in self.books.take_acknowledged().items():

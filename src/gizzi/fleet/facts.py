@@ -12,6 +12,8 @@ DB_MARGIN_BLOCKS = 5
 """So far below what it had finalized a node may seem to stand, while page and RPC are read at different moments."""
 TWIN_AFTER_S = 30.0
 """Votes seen this long after our node went away are somebody else's."""
+SHOWS_WITHIN_S = 30.0
+"""Votes of the rounds after that show within this time, on any chain whose rounds last some seconds."""
 _WAYS = ("metrics_up", "rpc_up")
 
 
@@ -108,7 +110,31 @@ def twin_running(v: ValidatorView, fleet: ChainView) -> bool | None:
             return True if v.up is False else None
         if not suspected and v.up is False and identity in fleet.absent_ids and _votes_are_seen(fleet):
             return False
+        if twin_shows_soon(v, fleet) or _votes_for_it(v, fleet):
+            return None
     return False if v.config.standby_hosts == () and not suspected else None
+
+
+def twin_shows_soon(v: ValidatorView, fleet: ChainView) -> bool:
+    """Whether it is down and its votes, or their absence, have yet to show that its keys do not go on voting elsewhere.
+
+    One of the chain's voters is waited for as long as it takes; of one that was never seen among them nothing shows after a while.
+    """
+    gone_since = _gone_since(v)
+    identity = v.config.authority_id
+    if v.up is not False or gone_since is None or identity is None or not _votes_are_seen(fleet):
+        return False
+    waited = fleet.now - gone_since >= TWIN_AFTER_S + SHOWS_WITHIN_S
+    return identity not in fleet.absent_ids and (identity in fleet.votes.voted_at or not waited)
+
+
+def _votes_for_it(v: ValidatorView, fleet: ChainView) -> bool:
+    """Whether the chain sees votes of it that it does not count itself: it is up, and its own counter stands still."""
+    still_since = v.stands_since("prevotes_total")
+    voted_at = fleet.votes.voted_at.get(v.config.authority_id or "")
+    if not v.up or v.prevotes_total is None or still_since is None or voted_at is None:
+        return False
+    return voted_at > still_since + TWIN_AFTER_S
 
 
 def in_session_change(fleet: ChainView) -> bool | None:

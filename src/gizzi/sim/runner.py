@@ -30,7 +30,7 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
     gc.freeze()
     started = time.perf_counter()
     try:
-        incidents = run_simulated(_play(scenario))
+        incidents, actions = run_simulated(_play(scenario))
     finally:
         gc.unfreeze()
     wall_s = time.perf_counter() - started
@@ -39,7 +39,7 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
         "passed": True,
         "failures": [],
         "incidents": incidents,
-        "actions": [],
+        "actions": actions,
         "violations": [],
         "notifications": 0,
         "cost_usd": "0",
@@ -51,18 +51,19 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
     return result
 
 
-async def _play(scenario: Scenario) -> list[dict[str, Any]]:
+async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     clock = SimulatedClock()
     fleet = scenario.fleet(clock)
     store = open_store("sqlite://")
     settings = settings_for(fleet).model_copy(update={"policy": scenario.policy})
     async with open_app(settings, clock=clock, reach=fleet.reach(), store=store, live=False) as app:
-        watching = asyncio.create_task(app.watch.run())
+        watching = asyncio.create_task(app.work())
         await asyncio.wait({watching}, timeout=scenario.duration_s)
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
         rows = await app.desk.incidents(limit=10_000)
+        actions = await app.door.shown()
         times = {row["id"]: (row["opened_at"], row["resolved_at"]) for row in await store.incident_rows(limit=10_000)}
     store.close()
     for row in rows:
@@ -71,7 +72,7 @@ async def _play(scenario: Scenario) -> list[dict[str, Any]]:
         since = None if fault_s is None else fleet.start_at + fault_s
         row["opened_s"] = None if since is None else round(opened_at - since, 3)
         row["resolved_s"] = None if since is None or resolved_at is None else round(resolved_at - since, 3)
-    return sorted(rows, key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-"))))
+    return sorted(rows, key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-")))), actions
 
 
 def settings_for(fleet: SimFleet) -> Settings:

@@ -1,0 +1,94 @@
+"""A person's yes: bound to one action by its hash, with an end, used once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gizzi.engine.act import rows
+from gizzi.errors import NotFound, UsageError
+from gizzi.guard import Answer
+
+_APPROVAL = re.compile(r"(?:ap-)?(\d{1,9})", re.IGNORECASE)
+_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+
+
+def ask(connection: Connection, row: Mapping[str, Any], answer: Answer, now: float, until: float) -> tuple[int, bool]:
+    """The approval that waits for this action and these reasons, and whether it has just been asked for.
+
+    One that a person has given or refused stands; where the reasons have changed since, it is asked for anew.
+    """
+    last = rows.waiting_approval(connection, row["id"])
+    if last is not None and last["state"] in ("waiting", "approved", "denied") and covers(json.loads(last["reasons"]), answer.reasons):
+        return int(last["id"]), False
+    if last is not None and last["state"] in ("waiting", "approved"):
+        rows.change_approval(connection, last["id"], last["state"], state="withdrawn", decided_at=now, why="the reasons have changed")
+    new = {
+        "action": row["id"],
+        "hash": row["hash"],
+        "reasons": json.dumps(list(answer.reasons)),
+        "state": "waiting",
+        "asked_at": now,
+        "expires_at": until,
+    }
+    return rows.add_approval(connection, new), True
+
+
+def covers(seen: Sequence[str], reasons: Sequence[str]) -> bool:
+    """Whether a person who saw those reasons saw these: figures in them may have changed, nothing else."""
+    known = {_NUMBERS.sub("#", reason) for reason in seen}
+    return all(_NUMBERS.sub("#", reason) in known for reason in reasons)
+
+
+def use(connection: Connection, row: Mapping[str, Any], answer: Answer, now: float) -> str | None:
+    """Use the approval given for this action. Returns who gave it; None where there is none that is valid now and covers the reasons."""
+    given = rows.waiting_approval(connection, row["id"])
+    if given is None or given["state"] != "approved" or given["expires_at"] <= now or given["hash"] != row["hash"]:
+        return None
+    if not covers(json.loads(given["reasons"]), answer.reasons):
+        return None
+    if not rows.change_approval(connection, given["id"], "approved", state="used"):
+        return None
+    return str(given["decided_by"])
+
+
+def decide(connection: Connection, number: int, *, yes: bool, by: str, why: str, now: float) -> dict[str, Any]:
+    """A person's answer, once. Raises NotFound, UsageError."""
+    found = next((row for row in rows.approval_rows(connection, waiting=False, limit=10_000) if row["id"] == number), None)
+    if found is None:
+        raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
+    if found["expires_at"] <= now and found["state"] == "waiting":
+        rows.change_approval(connection, number, "waiting", state="expired")
+        found["state"] = "expired"
+    state = "approved" if yes else "denied"
+    if found["state"] != "waiting" or not rows.change_approval(
+        connection, number, "waiting", state=state, decided_at=now, decided_by=by, why=why or None
+    ):
+        raise UsageError(f"ap-{number} is {found['state']} already" + (f" (by {found['decided_by']})" if found["decided_by"] else ""))
+    return {**found, "state": state, "decided_at": now, "decided_by": by, "why": why or None}
+
+
+def expire(connection: Connection, now: float) -> None:
+    """Those whose time is over. Expired is not denied."""
+    for row in rows.approval_rows(connection, waiting=True, limit=10_000):
+        if row["expires_at"] <= now:
+            rows.change_approval(connection, row["id"], "waiting", state="expired")
+
+
+def withdraw(connection: Connection, action: int, now: float) -> None:
+    """Nobody needs to answer any more."""
+    last = rows.waiting_approval(connection, action)
+    if last is not None and last["state"] in ("waiting", "approved"):
+        rows.change_approval(connection, last["id"], last["state"], state="withdrawn", decided_at=now)
+
+
+def approval_number(name: str) -> int:
+    """3 from "ap-3" or "3". Raises UsageError."""
+    match = _APPROVAL.fullmatch(name.strip())
+    if match is None:
+        raise UsageError(f"{name!r} is not an approval; they are named like ap-3, and `gizzi approvals` lists them")
+    return int(match[1])

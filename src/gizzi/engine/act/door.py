@@ -1,0 +1,244 @@
+"""The one door to a write: the guard decides on facts of this moment, in the same transaction that writes the intent.
+
+A row of `actions` goes proposed -> intent -> ended -> closed. Whoever finds an intent without an outcome and did not write it just now
+finds it in doubt: it is never repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from gizzi.clock import Clock
+from gizzi.config import Settings, Validator
+from gizzi.engine.act import approvals, rows
+from gizzi.engine.act.verdict import Look
+from gizzi.engine.act.world import World
+from gizzi.errors import GizziError, InDoubt
+from gizzi.guard import Answer, Limits, Proposal, Situation, permit
+from gizzi.reach import Reach
+from gizzi.registry import Registry
+from gizzi.store import Store
+from gizzi.store.switch import stopped
+
+REJOIN_WITHIN_S = 1800.0
+"""A restarted validator is waited for so long; after that it simply counts as missing."""
+LONGEST_ACTION_S = 120.0
+UNKNOWN: Mapping[str, bool | None] = dict.fromkeys(("up", "db_lost", "twin_running", "unclean_stop", "in_session_change", "maintenance"))
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A proposed write. evidence: (observation, quote) pairs; by: the tier or person that proposes it."""
+
+    run: str
+    action: str
+    validator: int
+    why: str
+    by: str
+    incident: int | None = None
+    evidence: Sequence[tuple[str, str]] = ()
+
+    def hash(self) -> str:
+        """What an approval is bound to: action, target, reason and evidence."""
+        bound = [self.action, self.validator, self.incident, self.why, [list(pair) for pair in self.evidence]]
+        return hashlib.sha256(json.dumps(bound, ensure_ascii=False).encode()).hexdigest()
+
+
+class Door:
+    """worker: the name of this process in intent rows."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, registry: Registry, reach: Reach, world: World, worker: str) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+        self.world = world
+        self._registry = registry
+        self._reach = reach
+        self._worker = worker
+        policy = settings.policy
+        self.limits = Limits(policy.reserve, policy.cooldown_s, policy.mode, policy.attempts_per_day)
+
+    async def propose(self, suggestion: Suggestion) -> int:
+        """The number of its row; the same one for the same run."""
+        row = {
+            "run": suggestion.run,
+            "incident": suggestion.incident,
+            "action": suggestion.action,
+            "validator": suggestion.validator,
+            "why": suggestion.why[:2000],
+            "proposed_by": suggestion.by,
+            "evidence": json.dumps([list(pair) for pair in suggestion.evidence]),
+            "hash": suggestion.hash(),
+            "state": "proposed",
+            "reasons": "[]",
+            "proposed_at": self.clock.now(),
+        }
+        return await self.store.run(lambda c: rows.add_action(c, row))
+
+    async def ask_guard(self, number: int) -> Answer:
+        """What the guard says of it now; it is kept in the row. Writes nothing else."""
+        looks = await self._looks(number)
+
+        def work(connection: Connection) -> Answer:
+            row = rows.action(connection, number)
+            answer = self._permit(connection, row, looks)
+            rows.change_action(connection, number, "proposed", permission=answer.permission, reasons=json.dumps(answer.reasons))
+            return answer
+
+        return await self.store.run(work)
+
+    async def begin(self, number: int) -> Answer | None:
+        """Write the intent, if guard and approval allow it at this moment; None where it may go ahead, else what the guard says.
+
+        Raises InDoubt where an earlier attempt got as far as this.
+        """
+        looks = await self._looks(number)
+        before = looks.get("target")
+        now = self.clock.now()
+
+        def work(connection: Connection) -> Answer | None:
+            rows.take_turn(connection)
+            row = rows.action(connection, number)
+            if row["state"] != "proposed":
+                raise InDoubt(f"act-{number} was under way when its process ended")
+            answer = self._permit(connection, row, looks)
+            by = None
+            if answer.permission == "ask":
+                by = approvals.use(connection, row, answer, now)
+            rows.change_action(connection, number, "proposed", permission=answer.permission, reasons=json.dumps(answer.reasons))
+            if answer.permission == "deny" or (answer.permission == "ask" and by is None):
+                return answer
+            seen = json.dumps(before.as_json()) if before else None
+            rows.change_action(
+                connection, number, "proposed", state="intent", intent_at=now, worker=self._worker, approved_by=by, before=seen
+            )
+            return None
+
+        return await self.store.run(work)
+
+    async def carry_out(self, number: int) -> str:
+        """Do it, once, and write the outcome: "done" or "failed". Call it only after `begin` let you."""
+        row = await self.store.run(lambda c: rows.action(c, number))
+        try:
+            async with asyncio.timeout(LONGEST_ACTION_S):
+                detail = await self._call(row)
+            outcome = "done"
+        except GizziError as error:
+            outcome, detail = "failed", str(error)
+        except TimeoutError:
+            outcome, detail = "in_doubt", f"it took longer than {LONGEST_ACTION_S:.0f} s; whether it happened is not known"
+        await self.end(number, outcome, detail)
+        return outcome
+
+    async def end(self, number: int, outcome: str, detail: str | None) -> None:
+        """The outcome row of an intent."""
+        values = {"state": "ended", "outcome": outcome, "detail": (detail or "")[:2000] or None, "ended_at": self.clock.now()}
+        await self.store.run(lambda c: rows.change_action(c, number, "intent", **values))
+        self.store.version += 1
+
+    async def close(self, number: int, verdict: str | None = None, detail: str | None = None) -> None:
+        """Nothing follows any more. A verdict, where something was done."""
+        now = self.clock.now()
+
+        def work(connection: Connection) -> None:
+            row = rows.action(connection, number)
+            values: dict[str, Any] = {"state": "closed"}
+            if verdict is not None:
+                values |= {"verdict": verdict, "verdict_at": now}
+            if detail and not row["detail"]:
+                values["detail"] = detail[:2000]
+            rows.change_action(connection, number, row["state"], **values)
+            approvals.withdraw(connection, number, now)
+
+        await self.store.run(work)
+        self.store.version += 1
+
+    async def row(self, number: int) -> dict[str, Any]:
+        return await self.store.run(lambda c: rows.action(c, number))
+
+    async def shown(self, limit: int = 10_000) -> list[dict[str, Any]]:
+        """Every action as faces show it, oldest first."""
+        found = await self.store.run(lambda c: rows.all_actions(c, limit))
+        return [rows.action_json(row) for row in reversed(found)]
+
+    async def _looks(self, number: int) -> dict[str, Look]:
+        """At its target, and at every validator that something is under way for or lately was."""
+        row, others = await self.store.run(lambda c: (rows.action(c, number), rows.lately(c, self.clock.now(), REJOIN_WITHIN_S)))
+        looks: dict[str, Look] = {}
+        target = await self.world.look(row["validator"])
+        if target is not None:
+            looks["target"] = target
+        for other in {other["validator"] for other in others} - {row["validator"]}:
+            seen = await self.world.look(other)
+            if seen is not None:
+                looks[str(other)] = seen
+        return looks
+
+    def _permit(self, connection: Connection, row: Mapping[str, Any], looks: Mapping[str, Look]) -> Answer:
+        situation = self._situation(connection, row, looks)
+        answer = permit(Proposal(row["action"], row["validator"]), situation, self.limits)
+        target = looks.get("target")
+        if answer.permission == "ask" and target is not None and target.settles:
+            return dataclasses.replace(answer, for_now=True)
+        held = self._held(connection, row["validator"]) if answer.permission == "allow" else None
+        return Answer("ask", (held,), for_now=False) if held else answer
+
+    def _held(self, connection: Connection, number: int) -> str | None:
+        """Why nothing is done to its chain by itself: an action made something worse there, and no person has said they saw it."""
+        chains = {v.number: v.chain for v in self.settings.validators}
+        for row in rows.made_worse(connection, self.clock.now()):
+            if chains.get(row["validator"]) == chains.get(number):
+                return f"act-{row['id']} on validator {row['validator']} made things worse, and nobody has acknowledged its incident"
+        return None
+
+    def _situation(self, connection: Connection, row: Mapping[str, Any], looks: Mapping[str, Look]) -> Situation:
+        now = self.clock.now()
+        target = looks.get("target")
+        writes = {"restart", "start"}
+        recent = [r for r in rows.lately(connection, now) if r["action"] in writes and r["id"] != row["id"]]
+        ages: dict[int, float] = {}
+        for other in recent:
+            ages[other["validator"]] = now - other["intent_at"]
+        awaited = {
+            r["validator"]
+            for r in recent
+            if r["outcome"] == "done"
+            and now - r["ended_at"] < REJOIN_WITHIN_S
+            and r["validator"] != row["validator"]
+            and ((seen := looks.get(str(r["validator"]))) is None or seen.rejoined is not True)
+        }
+        return Situation(
+            authorities=target.authorities if target else None,
+            missing=frozenset(target.missing) if target else frozenset(),
+            in_flight=frozenset(r["validator"] for r in rows.under_way(connection) if r["id"] != row["id"]),
+            rejoin_awaited=frozenset(awaited),
+            recent_restarts=ages,
+            attempts_today=sum(r["validator"] == row["validator"] for r in recent),
+            facts=target.facts if target else UNKNOWN,
+            stopped=stopped(connection) is not None,
+            actions=frozenset(a.name for a in self._registry.actions if a.writes),
+        )
+
+    async def _call(self, row: Mapping[str, Any]) -> str | None:
+        """The action's own words for what it did. Raises GizziError."""
+        action = self._registry.actions[row["action"]]
+        given: dict[str, Any] = {"validator": self._validator(row["validator"]), "ssh": self._reach.ssh, "settings": self.settings}
+        if "ssh" in action.wants and self._reach.ssh is None:
+            raise GizziError("nothing can be done over SSH: [ssh] user is not set")
+        arguments = {name: given[name] for name in action.wants if name in given}
+        said = await action.run(**arguments) if action.awaits else await asyncio.to_thread(action.run, **arguments)
+        return None if said is None else str(said)
+
+    def _validator(self, number: int) -> Validator:
+        found = next((v for v in self.settings.validators if v.number == number), None)
+        if found is None:
+            raise GizziError(f"there is no validator {number} in the configuration")
+        return found

@@ -1,0 +1,92 @@
+"""Starts a run for each decision to act, and carries on those that an earlier process left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from gizzi.alerts.correlate import Change
+from gizzi.engine.act import response, rows
+from gizzi.engine.act.response import Response
+from gizzi.engine.durable import Runs
+from gizzi.errors import StoreError
+
+log = structlog.get_logger("gizzi.act")
+
+WRITES = ("restart",)
+"""Decisions that lead to a write."""
+TRY_AGAIN_S = 5.0
+LOOK_FOR_PROPOSALS_S = 1.0
+
+
+class Responder:
+    """`hear` is given every stored change; `keep` runs beside the loop."""
+
+    def __init__(self, answers: Response, runs: Runs) -> None:
+        self.response = answers
+        self.runs = runs
+        self._store = answers.door.store
+        self._clock = answers.door.clock
+        self._wanted: asyncio.Queue[int] = asyncio.Queue()
+        runs.register(response.NAME, answers.respond)
+
+    def hear(self, change: Change) -> None:
+        decision = change.incident.decision
+        if change.kind == "decided" and decision is not None and decision.action in WRITES:
+            self._wanted.put_nowait(change.incident.id)
+
+    async def keep(self) -> None:
+        """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
+        await self.runs.open()
+        try:
+            for row in await self._patiently(self._store.incident_rows, open_only=True):
+                await self._patiently(self._begin_if_new, row["id"])
+            while True:
+                await self._patiently(self._begin_if_new, await self._wanted.get())
+        finally:
+            await self.runs.close()
+
+    async def _begin_if_new(self, incident: int) -> None:
+        """One run for a decision: none while another is under way, none where this decision has had one."""
+        row = await self._store.incident_row(incident)
+        decision = json.loads(row["decision"]) if row["decision"] else {}
+        numbers = json.loads(row["validators"])
+        if row["state"] == "resolved" or decision.get("action") not in WRITES or len(numbers) != 1:
+            return
+        before = await self._store.run(lambda c: rows.of_incidents(c, [incident]))
+        decided = [event["at"] for event in await self._store.event_rows(incident) if event["kind"] == "decided"]
+        if any(other["state"] != "closed" for other in before) or (before and before[-1]["proposed_at"] >= max(decided, default=0.0)):
+            return
+        await self.runs.start(response.NAME, f"inc-{incident}-{len(before) + 1}", _given(row, decision, numbers[0]))
+
+    async def _patiently(self, work: Any, *given: Any, **named: Any) -> Any:
+        """Again and again while the store fails."""
+        while True:
+            try:
+                return await work(*given, **named)
+            except StoreError as error:
+                log.error("store_failed", error=str(error))
+                await self._clock.sleep(TRY_AGAIN_S)
+
+
+def _given(row: Mapping[str, Any], decision: Mapping[str, Any], validator: int) -> dict[str, Any]:
+    return {
+        "incident": row["id"],
+        "action": decision["action"],
+        "validator": validator,
+        "why": decision["reasoning"],
+        "by": decision["model"] or f"the {decision['tier']} tier",
+        "evidence": [[item["observation"], item["quote"]] for item in decision["evidence"]],
+    }
+
+
+async def stopped(task: asyncio.Task[Any]) -> None:
+    """Cancel it and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,155 @@
+"""Actions and approvals in the store. Each function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, and_, insert, select, update
+
+from gizzi.clock import iso
+from gizzi.store.action_schema import actions, approvals
+from gizzi.store.schema import incidents, meta
+
+Row = Mapping[str, Any]
+DAY_S = 86_400.0
+_TURN = "action_turn"
+
+
+def take_turn(connection: Connection) -> None:
+    """Only one process at a time goes on from here until its transaction ends: permission and intent belong together."""
+    taken = connection.execute(update(meta).where(meta.c.key == _TURN).values(value="1"))
+    if taken.rowcount == 0:
+        connection.execute(insert(meta).values(key=_TURN, value="1"))
+
+
+def add_action(connection: Connection, row: Row) -> int:
+    """The action of that run: the one that is there already, or a new one."""
+    found = connection.execute(select(actions.c.id).where(actions.c.run == row["run"])).scalar()
+    if found is not None:
+        return int(found)
+    key = connection.execute(insert(actions).values(**row)).inserted_primary_key
+    return int(key[0])  # type: ignore[index]
+
+
+def action(connection: Connection, number: int) -> dict[str, Any]:
+    return dict(connection.execute(select(actions).where(actions.c.id == number)).one()._mapping)
+
+
+def change_action(connection: Connection, number: int, in_state: str, /, **values: Any) -> bool:
+    """Change it if it is in that state. False where it is not."""
+    changed = connection.execute(update(actions).where(and_(actions.c.id == number, actions.c.state == in_state)).values(**values))
+    return changed.rowcount == 1
+
+
+def under_way(connection: Connection) -> list[dict[str, Any]]:
+    """Actions with an intent and no outcome."""
+    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state == "intent"))]
+
+
+def lately(connection: Connection, now: float, span_s: float = DAY_S) -> list[dict[str, Any]]:
+    """Actions begun within the span, whatever came of them."""
+    query = select(actions).where(actions.c.intent_at > now - span_s).order_by(actions.c.intent_at)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def made_worse(connection: Connection, now: float) -> list[dict[str, Any]]:
+    """Actions of the last day with the verdict worse whose incident nobody has acknowledged; those of no incident too."""
+    unseen = (
+        select(actions)
+        .outerjoin(incidents, incidents.c.id == actions.c.incident)
+        .where(and_(actions.c.verdict == "worse", actions.c.verdict_at > now - DAY_S, incidents.c.acknowledged_by.is_(None)))
+    )
+    return [dict(row._mapping) for row in connection.execute(unseen)]
+
+
+def tried(connection: Connection) -> dict[int, str]:
+    """Open incidents for which something was done that did not help, and how that ended: the verdict, or the outcome without one."""
+    query = select(actions.c.incident, actions.c.verdict, actions.c.outcome).join(incidents, incidents.c.id == actions.c.incident)
+    query = query.where(and_(actions.c.state == "closed", actions.c.outcome.is_not(None), incidents.c.state != "resolved"))
+    ended = {row.incident: row.verdict or row.outcome for row in connection.execute(query.order_by(actions.c.id))}
+    return {incident: how for incident, how in ended.items() if how != "resolved"}
+
+
+def of_incidents(connection: Connection, numbers: list[int]) -> list[dict[str, Any]]:
+    query = select(actions).where(actions.c.incident.in_(numbers)).order_by(actions.c.id)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def all_actions(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(select(actions).order_by(actions.c.id.desc()).limit(limit))]
+
+
+def unfinished(connection: Connection) -> list[dict[str, Any]]:
+    """Actions whose run has more to do."""
+    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state != "closed").order_by(actions.c.id))]
+
+
+def waiting_approval(connection: Connection, number: int) -> dict[str, Any] | None:
+    """The latest approval asked for this action."""
+    query = select(approvals).where(approvals.c.action == number).order_by(approvals.c.id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return dict(row._mapping) if row else None
+
+
+def add_approval(connection: Connection, row: Row) -> int:
+    key = connection.execute(insert(approvals).values(**row)).inserted_primary_key
+    return int(key[0])  # type: ignore[index]
+
+
+def approval_rows(connection: Connection, *, waiting: bool, limit: int = 200) -> list[dict[str, Any]]:
+    """Approvals with their action, newest first."""
+    query = select(approvals, actions.c.action.label("what"), actions.c.validator, actions.c.incident, actions.c.why.label("because"))
+    query = query.join(actions, actions.c.id == approvals.c.action).order_by(approvals.c.id.desc()).limit(limit)
+    if waiting:
+        query = query.where(approvals.c.state == "waiting")
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def change_approval(connection: Connection, number: int, in_state: str, /, **values: Any) -> bool:
+    """Change it if it is in that state: of two that try, one succeeds."""
+    changed = connection.execute(update(approvals).where(and_(approvals.c.id == number, approvals.c.state == in_state)).values(**values))
+    return changed.rowcount == 1
+
+
+def action_json(row: Row) -> dict[str, Any]:
+    """The action object that every face shows."""
+    return {
+        "id": f"act-{row['id']}",
+        "incident": f"inc-{row['incident']}" if row["incident"] is not None else None,
+        "action": row["action"],
+        "validator": row["validator"],
+        "permission": row["permission"],
+        "reasons": json.loads(row["reasons"]),
+        "why": row["why"],
+        "proposed_by": row["proposed_by"],
+        "approved_by": row["approved_by"],
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "verdict": row["verdict"],
+        "detail": row["detail"],
+        "proposed_at": iso(row["proposed_at"]),
+        "begun_at": iso(row["intent_at"]),
+        "ended_at": iso(row["ended_at"]),
+        "verdict_at": iso(row["verdict_at"]),
+    }
+
+
+def approval_json(row: Row) -> dict[str, Any]:
+    """The approval object that every face shows."""
+    return {
+        "id": f"ap-{row['id']}",
+        "action": row["what"],
+        "validator": row["validator"],
+        "incident": f"inc-{row['incident']}" if row["incident"] is not None else None,
+        "because": row["because"],
+        "reasons": json.loads(row["reasons"]),
+        "state": row["state"],
+        "asked_at": iso(row["asked_at"]),
+        "expires_at": iso(row["expires_at"]),
+        "decided_at": iso(row["decided_at"]),
+        "decided_by": row["decided_by"],
+        "why": row["why"],
+        "hash": row["hash"],
+    }

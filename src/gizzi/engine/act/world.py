@@ -1,0 +1,81 @@
+"""What the guard and the verdict look at: the loop's own view in its process, what it stored elsewhere."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gizzi.engine.act.verdict import Look
+from gizzi.engine.watch import Watch
+from gizzi.fleet.view import ChainView, ValidatorView
+
+BLOCKS_BEHIND = 2
+FEWEST_PEERS = 3
+VOTES_WITHIN_S = 60.0
+
+
+class World(Protocol):
+    async def look(self, number: int) -> Look | None:
+        """What is known of it now; None where it is no validator of this fleet."""
+        ...
+
+
+class WatchWorld:
+    """The world as the loop of this process sees it."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    async def look(self, number: int) -> Look | None:
+        return look(self._watch, number)
+
+
+def look(watch: Watch, number: int) -> Look | None:
+    """One validator now, from the loop's own histories."""
+    validator = watch.fleet.validators.get(number)
+    if validator is None:
+        return None
+    now = watch.clock.now()
+    view, chain = watch.fleet.view(number, now), watch.fleet.chain_view(validator.chain, now)
+    alerts = [alert for alert in watch.book.alerts.values() if number in alert.validators and alert.state == "firing"]
+    return Look(
+        at=now,
+        number=number,
+        chain=validator.chain,
+        facts=watch.facts(number).as_json(),
+        authorities=chain.authorities,
+        missing=missing(chain),
+        rejoined=rejoined(view, chain),
+        seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
+        health=watch.health(number),
+        alerts=sorted({alert.rule for alert in alerts}),
+        settles=watch.settles(number, now),
+    )
+
+
+def missing(chain: ChainView) -> tuple[int | str, ...]:
+    """Ours by number, then the strangers' ids; of those one less for each of ours whose id nobody told us."""
+    ours = {v.config.authority_id for v in chain.validators}
+    strangers = sorted(chain.absent_ids - ours)
+    return (*chain.missing, *strangers[: chain.missing_count - len(chain.missing)])
+
+
+def rejoined(v: ValidatorView, chain: ChainView) -> bool | None:
+    """Whether it is back among those that vote: peers >= 3, not syncing, at most 2 blocks behind, own votes rising."""
+    if not v.up:
+        return v.up
+    known = (v.peers, v.block_height, chain.median_height)
+    if v.syncing is None or None in known:
+        return None
+    if v.syncing or v.peers < FEWEST_PEERS or chain.median_height - v.block_height > BLOCKS_BEHIND:
+        return False
+    return _votes(v, chain) if v.config.authority else True
+
+
+def _votes(v: ValidatorView, chain: ChainView) -> bool | None:
+    identity = v.config.authority_id
+    if identity is not None and chain.votes.voted_at:
+        return identity not in chain.absent_ids
+    if v.prevotes_total is None:
+        return None
+    moved_at = v.stands_since("prevotes_total")
+    return moved_at is not None and v.moved("prevotes_total") and chain.now - moved_at < VOTES_WITHIN_S
