@@ -62,12 +62,13 @@ async def gizzi(*words: str, cwd: Path, env: dict[str, str] | None = None) -> su
     return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
 
 
-async def start(*words: str, cwd: Path, env: dict[str, str] | None = None) -> asyncio.subprocess.Process:
+async def start(*words: str, cwd: Path, env: dict[str, str] | None = None, stdin: int | None = None) -> asyncio.subprocess.Process:
     base = {key: value for key, value in os.environ.items() if not key.startswith("GIZZI_")}
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gizzi", *words),
         cwd=cwd,
         env={**base, "HOME": str(cwd), "XDG_CONFIG_HOME": str(cwd), **(env or {})},
+        stdin=stdin,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -48,6 +48,7 @@ _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **_OPTIONS)
+guard = typer.Typer(help="Show whether anything may be carried out; stop it, resume it.", invoke_without_command=True, **_OPTIONS)
 
 
 def program() -> Any:
@@ -262,6 +263,42 @@ def maintenance(
     return add_maintenance(config, whom, span, why)
 
 
+@guard.callback()
+def show_guard(context: typer.Context, config: Config = None) -> int | None:
+    if context.invoked_subcommand is not None:
+        return None
+    from gizzi.cli.guard import show_guard
+
+    return show_guard(config)
+
+
+@guard.command("check")
+def check_guard() -> int:
+    """Read proposals as JSON lines from stdin and answer each: allow, ask or deny, and why."""
+    from gizzi.cli.guard import check_lines
+
+    return check_lines()
+
+
+@guard.command("stop")
+def stop_guard(
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for those who read it later.", show_default=False)] = "",
+    config: Config = None,
+) -> int:
+    """Stop everything that would be carried out, in every process, at once."""
+    from gizzi.cli.guard import stop_guard
+
+    return stop_guard(config, why)
+
+
+@guard.command("resume")
+def resume_guard(config: Config = None) -> int:
+    """Let actions be carried out again."""
+    from gizzi.cli.guard import resume_guard
+
+    return resume_guard(config)
+
+
 @costs.callback()
 def show_costs(
     context: typer.Context,
@@ -327,4 +364,5 @@ def record_scenario(
 
 
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
+app.add_typer(guard, name="guard", rich_help_panel=ANSWER)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)
