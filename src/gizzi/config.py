@@ -136,6 +136,13 @@ def find_file() -> Path | None:
     return None
 
 
+def state_folder() -> Path:
+    """Where what must outlast a restart lies, beside the store: systemd's StateDirectory=, else the user's state folder."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(given) if given else Path(home) / "gizzi"
+
+
 def load(file: Path | str | None = None, *, need_fleet: bool = False) -> Settings:
     """Read the settings. Without a file the defaults stand, unless `need_fleet`.
 
