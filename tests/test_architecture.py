@@ -22,6 +22,7 @@ LAYERS: list[set[str]] = [
     {"__init__"},
     {"sources", "actions", "notifiers"},
     {"models"},
+    {"roles"},
     {"engine"},
     {"app"},
     {"sim"},
