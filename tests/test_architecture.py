@@ -22,7 +22,7 @@ LAYERS: list[set[str]] = [
     {"__init__"},
     {"sources", "actions", "notifiers"},
     {"models"},
-    {"memory"},
+    {"memory", "roles"},
     {"engine"},
     {"app"},
     {"sim"},

@@ -1,0 +1,1 @@
+"""Roles: a persona with tools, a tier and a budget, each a Markdown file."""
