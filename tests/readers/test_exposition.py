@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from gizzi.readers import exposition
-from gizzi.readers.exposition import Sample, Scanner, UnreadablePage
+from gizzi.readers.exposition import Reading, Sample, Scanner, UnreadablePage
 
 HEIGHT, ENDED, BUCKET = "substrate_block_height", "substrate_tasks_ended_total", "substrate_proposer_block_constructed_bucket"
 WANTED = [HEIGHT, ENDED, BUCKET, "substrate_sync_peers", "substrate_sync", "up", "node:load:avg"]
@@ -35,7 +36,8 @@ def oracle(page: str, names: list[str]) -> dict[str, list[Sample]]:
 
 
 def same(ours: dict[str, list[Sample]], theirs: dict[str, list[Sample]]) -> bool:
-    return repr(sorted(ours.items())) == repr(sorted(theirs.items()))  # repr: nan is nan, -0.0 is not 0.0
+    plain = {name: [(dict(labels), value) for labels, value in samples] for name, samples in ours.items()}
+    return repr(sorted(plain.items())) == repr(sorted(theirs.items()))  # repr: nan is nan, -0.0 is not 0.0
 
 
 # -- generated valid pages --------------------------------------------------------------------------------------------------------
@@ -143,9 +145,14 @@ def test_arbitrary_bytes_raise_nothing_but_unreadable_page(page: bytes) -> None:
     warm, portioned = Scanner(WANTED), Scanner(WANTED)
     warm.scan(TORN)
 
-    def outcome(scanner: Scanner) -> str:
+    def outcome(scanner: Scanner, piece_bytes: int = 10**6) -> str:
+        reading, buffer = Reading(scanner), bytearray(12)
+        for start in range(0, len(page), piece_bytes):
+            piece = page[start : start + piece_bytes]
+            buffer[5 : 5 + len(piece)] = piece
+            reading.take(buffer, 5, 5 + len(piece))
         try:
-            return repr((scanner.scan(page), scanner.skipped))
+            return repr((reading.samples(), scanner.skipped))
         except UnreadablePage as reason:
             return f"page {reason}"
 
@@ -154,6 +161,7 @@ def test_arbitrary_bytes_raise_nothing_but_unreadable_page(page: bytes) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exposition, "_PORTION_BYTES", 7)
         assert outcome(portioned) == cold, "the portions' borders change what is read"
+    assert outcome(warm, 1) == outcome(Scanner(WANTED), 7) == cold, "the borders of the pieces it comes in change what is read"
 
 
 # -- single cases -----------------------------------------------------------------------------------------------------------------
@@ -282,12 +290,21 @@ def test_a_wanted_name_that_no_metric_can_have_is_refused(name: str) -> None:
         Scanner(["up", name])
 
 
-def test_a_caller_may_change_what_it_gets() -> None:
-    scanner = Scanner(["up"])
-    for _ in range(3):
-        labels, _value = scanner.scan(b'up{a="1"} 1\n')["up"][0]
-        assert labels == {"a": "1"}
+def test_nobody_can_change_the_labels_that_are_remembered() -> None:
+    labels: Any = Scanner(["up"]).scan(b'up{a="1"} 1\n')["up"][0][0]
+    with pytest.raises(TypeError):
         labels["a"] = "changed"
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 1000, 8193, 100_000])
+def test_a_line_that_is_too_long_is_skipped_however_it_comes_in(piece_bytes: int) -> None:
+    page = b"up 1\nup{" + b'a="",' * 4000 + b"} 2\n" + b"x" * 30_000 + b"\nup 3\n"
+    scanner = Scanner(["up"])
+    reading = Reading(scanner)
+    for start in range(0, len(page), piece_bytes):
+        reading.take(page, start, min(len(page), start + piece_bytes))
+    assert reading.samples() == {"up": [({}, 1.0), ({}, 3.0)]}
+    assert scanner.skipped == 1
 
 
 def test_invented_labels_do_not_grow_what_is_remembered() -> None:

@@ -21,6 +21,14 @@ class Node(Protocol):
         """The result of one JSON-RPC call. Raises SourceError; an RPC error has the kind "rpc" and the code in its message."""
         ...
 
+    def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Coroutine[Any, Any, Sequence[Any]]:
+        """What several quick JSON-RPC calls gave that are made in one request: for each its result, or the SourceError it failed with.
+
+        A call is a method and its parameters. Raises SourceError where the node does not answer at all, or takes no batches: each call can
+        then still be made alone.
+        """
+        ...
+
 
 class Ssh(Protocol):
     async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:

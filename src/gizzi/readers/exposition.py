@@ -8,11 +8,12 @@ from scan to scan, so what precedes it is parsed once and then looked up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import chain, groupby, islice
+from collections.abc import Iterable, Mapping
+from itertools import groupby, islice
+from types import MappingProxyType
 
-Sample = tuple[dict[str, str], float]
-"""Labels and value. The value may be nan or infinite; what that means is for the caller to decide."""
+Sample = tuple[Mapping[str, str], float]
+"""Labels, which cannot be changed, and value. The value may be nan or infinite; what that means is for the caller to decide."""
 
 MAX_LINES = 10_000
 """Lines of wanted names on one page; a real page has a few hundred."""
@@ -26,6 +27,8 @@ _MEMO_SERIES_BYTES = 512
 _MEMO_LABELS = 8
 _PORTION_BYTES = 1024 * 1024
 _PROBED_LINES = 1000
+_OPENING_BYTES = 1024
+_TOO_LONG_BYTES = MAX_LINE_BYTES + 2
 
 # A line is read in linear time however it is made: runs of one class are possessive, and a repeated group can end in one place only.
 # (Groups are not possessive because Python before 3.11.5 gets that wrong.) \s is what float() strips; a value has no "_", which float()
@@ -40,6 +43,7 @@ _EXEMPLAR = r"(?:\s++\#.*+)?"
 _LINE = re.compile(rf"\s*+(?P<series>{_SERIES})\s*+(?P<value>[^\s_]++){_TIMESTAMP}{_EXEMPLAR}\s*+".encode())
 _PAIR = re.compile(rf'({_KEY})\s*+=\s*+"({_QUOTED})"'.encode())
 _ESCAPE = re.compile(r'\\([\\n"])')
+_SOLID = re.compile(rb"\S")
 _LIKELY_SAMPLE = re.compile(rb"^[ \t]*+[a-zA-Z_:].*+", re.MULTILINE)
 _UNDERSCORE = ord("_")  # `in` is six times faster for a byte's number than for bytes
 
@@ -62,66 +66,124 @@ class Scanner:
         for name in ordered:
             if not re.fullmatch(_NAME, name):
                 raise ValueError(f"not a metric name: {name!r}")
+        self.names = ordered
         self._names = {name.encode(): name for name in ordered}
-        wanted = rf"[ \t]*+((?:{_tree(ordered)})(?![a-zA-Z0-9_:]).*+)"
-        self._first_line = re.compile(wanted.encode())
-        self._later_line = re.compile(rf"\n{wanted}".encode())
-        self._memo: dict[bytes, tuple[str, dict[str, str]]] = {}
+        self.wanted_line = re.compile(rf"\n[ \t]*+((?:{_tree(ordered)})(?![a-zA-Z0-9_:]).*+)".encode())
+        self._memo: dict[bytes, tuple[str, Mapping[str, str]]] = {}
         self.skipped = 0
-        """Malformed lines of wanted names on the page scanned last."""
+        """Malformed lines of wanted names on the page read last."""
 
     def scan(self, page: bytes) -> dict[str, list[Sample]]:
-        """The wanted samples by name, each name's in the page's order; a name without a sample is no key.
+        """The wanted samples of a whole page, as `Reading.samples` gives them. Raises UnreadablePage, nothing else."""
+        reading = Reading(self)
+        reading.take(page, 0, len(page))
+        return reading.samples()
 
-        A last line without its newline was cut off and is left out. Linear in time and memory. Raises UnreadablePage, nothing else.
-        """
-        self.skipped = 0
-        end = _whole_lines(page)
-        found: dict[str, list[Sample]] = {name: [] for name in self._names.values()}
+    def read(self, lines: list[bytes], found: dict[str, list[Sample]]) -> int:
+        """Add the samples in lines of wanted names; returns how many lines are malformed."""
+        skipped = 0
         known = self._memo.get
-        for line in chain.from_iterable(self._wanted_lines(page, end)):
+        for line in lines:
             series, _, value = line.rpartition(b" ")
             name_and_labels = known(series)
             if name_and_labels is None or _UNDERSCORE in value or len(line) > MAX_LINE_BYTES:
-                self._add(line, found)
+                skipped += self._learn(line, found)
                 continue
             try:
-                found[name_and_labels[0]].append((name_and_labels[1].copy(), float(value)))
+                found[name_and_labels[0]].append((name_and_labels[1], float(value)))
             except ValueError:  # a timestamp after a tab, no value, or not a number
-                self._add(line, found)
-        samples = {name: values for name, values in found.items() if values}
-        if not samples:
-            _require_a_sample(page, end)
-        return samples
+                skipped += self._learn(line, found)
+        return skipped
 
-    def _wanted_lines(self, page: bytes, end: int) -> Iterator[list[bytes]]:
-        """Lines of wanted names, well-formed or not, a portion of the page at a time: a list of all would outgrow a hostile page."""
-        count = start = 0
-        first = self._first_line.match(page, 0, end)
-        if first:
-            count = 1
-            yield [first[1]]
-        while start < end:
-            newline = page.find(b"\n", start + _PORTION_BYTES, end)
-            stop = newline if newline >= 0 else end
-            lines = self._later_line.findall(page, start, stop)
-            count += len(lines)
-            if count > MAX_LINES:
-                raise UnreadablePage(f"has more than {MAX_LINES} lines of the wanted names")
-            yield lines
-            start = stop
-
-    def _add(self, line: bytes, found: dict[str, list[Sample]]) -> None:
+    def _learn(self, line: bytes, found: dict[str, list[Sample]]) -> bool:
+        """Add the sample in a line that is not known yet. Returns whether it is malformed."""
         parsed = _parse(line)
         if parsed is None:
-            self.skipped += 1
-            return
-        series, name, labels, value = parsed
+            return True
+        series, name, pairs, value = parsed
+        labels = MappingProxyType(pairs)
         found[self._names[name]].append((labels, value))
         if len(series) <= _MEMO_SERIES_BYTES and len(labels) <= _MEMO_LABELS:
             if len(self._memo) >= _MEMO_SERIES:
                 self._memo.clear()
-            self._memo[series] = self._names[name], labels.copy()
+            self._memo[series] = self._names[name], labels
+        return False
+
+
+class Reading:
+    """One page, read as it comes in: in linear time, and keeping no more of it than the line that has begun."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self._found: dict[str, list[Sample]] = {name: [] for name in scanner.names}
+        self._begun = b"\n"
+        """The line that has begun, after the newline that ended the one before; of one that is too long, its beginning."""
+        self._opening = b""
+        """How the page begins, without the blanks before it."""
+        self._wanted = self._skipped = self._probed = 0
+        self._has_line = self._is_exposition = False
+
+    def take(self, data: bytes | bytearray, start: int, end: int) -> None:
+        """The page goes on with data[start:end]. Raises nothing."""
+        if len(self._opening) < _OPENING_BYTES:
+            self._note_opening(data, start, end)
+        newline = data.find(b"\n", start, end)
+        if newline < 0:
+            self._begun = (self._begun + data[start : min(end, start + _TOO_LONG_BYTES)])[:_TOO_LONG_BYTES]
+            return
+        self._has_line = True
+        line = self._begun + data[start : min(newline, start + _TOO_LONG_BYTES)]
+        self._read(line, 0, len(line))
+        last = data.rfind(b"\n", newline, end)
+        self._read(data, newline, last)
+        self._begun = bytes(data[last : min(end, last + _TOO_LONG_BYTES)])
+
+    def samples(self) -> dict[str, list[Sample]]:
+        """The wanted samples by name, each name's in the page's order; a name without a sample is no key.
+
+        A last line without its newline was cut off and is left out. Raises UnreadablePage.
+        """
+        self._scanner.skipped = self._skipped
+        if not self._opening:
+            raise UnreadablePage("is empty")
+        for magic, what in _MAGIC.items():
+            if self._opening.startswith(magic):
+                raise UnreadablePage(f"is {what}, not metrics")
+        if self._wanted > MAX_LINES:
+            raise UnreadablePage(f"has more than {MAX_LINES} lines of the wanted names")
+        if self._wanted == self._skipped and not self._is_exposition:
+            if b"\0" in self._opening:
+                raise UnreadablePage("is binary data, not metrics")
+            raise UnreadablePage("has no line that is a metric sample" if self._has_line else "has no complete line")
+        return {name: samples for name, samples in self._found.items() if samples}
+
+    def _note_opening(self, data: bytes | bytearray, start: int, end: int) -> None:
+        if not self._opening:
+            solid = _SOLID.search(data, start, end)
+            start = solid.start() if solid else end
+        self._opening += data[start : min(end, start + _OPENING_BYTES - len(self._opening))]
+
+    def _read(self, data: bytes | bytearray, start: int, end: int) -> None:
+        """Whole lines, each after its newline; a portion at a time, because a list of all would outgrow a hostile page."""
+        find_all = self._scanner.wanted_line.findall
+        while start < end and self._wanted <= MAX_LINES:
+            newline = data.find(b"\n", start + _PORTION_BYTES, end)
+            stop = newline if newline >= 0 else end
+            lines = find_all(data, start, stop)
+            self._wanted += len(lines)
+            if self._wanted <= MAX_LINES:
+                self._skipped += self._scanner.read(lines, self._found)
+            if self._wanted == self._skipped and not self._is_exposition:
+                self._probe(data, start, stop)
+            start = stop
+
+    def _probe(self, data: bytes | bytearray, start: int, end: int) -> None:
+        """Tells an exposition without a wanted sample from what is none at all."""
+        for match in islice(_LIKELY_SAMPLE.finditer(data, start, end), _PROBED_LINES - self._probed):
+            self._probed += 1
+            if _parse(bytes(data[match.start() : min(match.end(), match.start() + _TOO_LONG_BYTES)])):
+                self._is_exposition = True
+                return
 
 
 def _tree(names: list[str]) -> str:
@@ -154,24 +216,3 @@ def _parse(line: bytes) -> tuple[bytes, bytes, dict[str, str], float] | None:
 
 def _unescape(text: str) -> str:
     return _ESCAPE.sub(lambda match: "\n" if match[1] == "n" else match[1], text) if "\\" in text else text
-
-
-def _whole_lines(page: bytes) -> int:
-    """Where the last whole line ends. Raises UnreadablePage where the first bytes tell that it is something else."""
-    start = page[:1024].lstrip()
-    if not start and not page.strip():
-        raise UnreadablePage("is empty")
-    for magic, what in _MAGIC.items():
-        if start.startswith(magic):
-            raise UnreadablePage(f"is {what}, not metrics")
-    return page.rfind(b"\n") + 1
-
-
-def _require_a_sample(page: bytes, end: int) -> None:
-    """Tells an exposition without a wanted sample from what is none at all, and raises UnreadablePage for the latter."""
-    for match in islice(_LIKELY_SAMPLE.finditer(page, 0, end), _PROBED_LINES):
-        if _parse(page[match.start() : min(match.end(), match.start() + MAX_LINE_BYTES + 1)]):
-            return
-    if b"\0" in page[:1024]:
-        raise UnreadablePage("is binary data, not metrics")
-    raise UnreadablePage("has no line that is a metric sample" if end else "has no complete line")

@@ -7,6 +7,7 @@ out; a result without one right value is unreadable.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from gizzi.errors import SourceError
@@ -16,7 +17,7 @@ from gizzi.readers.text import one_line
 MAX_ANSWER_BYTES = 8_000_000
 """The longest answer that we ask for, `system_peers` with thousands of peers, has about 1 MB."""
 REQUEST_ID = 1
-"""Every request goes out in a POST of its own, so that one id serves all."""
+"""What goes out in a POST of its own always has this id; the calls of a batch count on from it."""
 
 METHOD_NOT_FOUND = -32601
 _LARGEST = 2**63
@@ -43,9 +44,22 @@ class RpcError(SourceError):
         return not self.unsafe and (self.code == METHOD_NOT_FOUND or "method not found" in self.reason.lower())
 
 
+Call = tuple[Any, ...]
+"""A method and its parameters."""
+
+
 def request(method: str, *params: Any) -> bytes:
     """The body of one call."""
-    return json.dumps({"jsonrpc": "2.0", "id": REQUEST_ID, "method": method, "params": params}).encode()
+    return json.dumps(_call(REQUEST_ID, method, *params)).encode()
+
+
+def batch_request(calls: Sequence[Call]) -> bytes:
+    """The body of several calls in one."""
+    return json.dumps([_call(call_id, *call) for call_id, call in enumerate(calls, REQUEST_ID)]).encode()
+
+
+def _call(call_id: int, method: str, *params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": call_id, "method": method, "params": params}
 
 
 def read_answer(body: bytes, expected_id: int = REQUEST_ID) -> Any:
@@ -56,6 +70,34 @@ def read_answer(body: bytes, expected_id: int = REQUEST_ID) -> Any:
     answer_id = answer.get("id")
     if answer_id is not None and (answer_id != expected_id or isinstance(answer_id, bool)):
         raise SourceError("unreadable", "the answer has the id of another request")
+    return _result(answer)
+
+
+def read_batch(body: bytes, count: int) -> list[Any]:
+    """What each of so many calls gave: its result, or the SourceError that it alone failed with.
+
+    Raises SourceError where that cannot be told: the server takes no batches, or says not which answer is whose. Each call can then still
+    be made alone.
+    """
+    answers = read_json(body, MAX_ANSWER_BYTES)
+    if isinstance(answers, dict) and answers.get("error") is not None:
+        raise _error(answers["error"])
+    if not isinstance(answers, list):
+        raise SourceError("unreadable", f"the answer to a batch is {_kind(answers)}, not an array")
+    by_id = {answer["id"]: answer for answer in answers if isinstance(answer, dict) and type(answer.get("id")) is int}
+    if len(answers) != count or by_id.keys() != set(range(REQUEST_ID, REQUEST_ID + count)):
+        raise SourceError("unreadable", "the answers to a batch are not one for each call")
+    return [_outcome(by_id[call_id]) for call_id in range(REQUEST_ID, REQUEST_ID + count)]
+
+
+def _outcome(answer: dict[str, Any]) -> Any:
+    try:
+        return _result(answer)
+    except SourceError as error:
+        return error
+
+
+def _result(answer: dict[str, Any]) -> Any:
     error = answer.get("error")
     if error is not None:
         raise _error(error)

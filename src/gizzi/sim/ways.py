@@ -50,6 +50,22 @@ class FleetNode:
             now = self._fleet.now()
         return node.rpc.answer(method, params, now)
 
+    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        node = self._node(validator)
+        now = self._now()
+        if now >= self._fleet.next_at:
+            self._fleet.advance(now)
+        if node.rpc_gate is not None:
+            await self._pass(node.rpc_gate, "a batch of calls")
+            now = self._fleet.now()
+        answers: list[Any] = []
+        for method, *params in calls:
+            try:
+                answers.append(node.rpc.answer(method, tuple(params), now))
+            except SourceError as error:
+                answers.append(error)
+        return answers
+
     def _node(self, validator: Validator) -> SimNode:
         node = self._nodes.get(validator.number)
         if node is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ Call = Callable[[], Awaitable[Observed]]
 _SLOW_S = 0.5
 """A node whose health takes longer is asked the rest at once, so that its answers are not old when they are in. Asking a quick one call
 by call is cheaper."""
+_ALONE_S = 600.0
+"""For so long a node that left a batch unanswered is asked call by call."""
 _HEALTH = ("rpc_peers", "rpc_syncing", "should_have_peers")
 
 
@@ -27,8 +29,29 @@ class Fleet(Protocol):
         ...
 
 
-class Node(Protocol):
+class Caller(Protocol):
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any: ...
+
+
+class Node(Caller, Protocol):
+    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]: ...
+
+
+class Answered:
+    """A node of which some answers are there already; each is given as if it were asked for now."""
+
+    def __init__(self, node: Caller, answers: Mapping[tuple[Any, ...], Any]) -> None:
+        self._node = node
+        self._answers = answers
+
+    async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
+        call = (method, *params)
+        if call not in self._answers:
+            return await self._node.rpc(validator, method, *params)
+        answer = self._answers[call]
+        if isinstance(answer, SourceError):
+            raise answer
+        return answer
 
 
 def _has_rpc(validator: Validator, settings: Settings) -> bool:
@@ -52,11 +75,38 @@ def _has_rpc(validator: Validator, settings: Settings) -> bool:
         "rpc_highest_block",
     ),
 )
-async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings) -> Observed:
+async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings, memory: dict[str, Any]) -> Observed:
     """The node's health, GRANDPA's round and the hash at one height; where nothing else gives heights, those too.
 
-    One call that fails leaves the others' answers standing; only if none answers the source has failed.
+    All in one request, if the node takes batches. One call that fails leaves the others' answers standing; only if none answers the
+    source has failed.
     """
+    height = fleet.check_height(validator.chain)
+    needs_heights = validator.metrics_url is None and settings.prometheus.url is None
+    wanted: list[tuple[Any, ...]] = [("system_health",), ("grandpa_roundState",)]
+    if height is not None:
+        wanted.append(("chain_getBlockHash", height))
+    if needs_heights:
+        wanted += [("chain_getHeader",), ("chain_getFinalizedHead",), ("system_syncState",)]
+    caller = await _asked(validator, node, wanted, memory)
+    return await _observed(validator, caller, height, needs_heights)
+
+
+async def _asked(validator: Validator, node: Node, calls: Sequence[tuple[Any, ...]], memory: dict[str, Any]) -> Caller:
+    """The node, with these calls already made if it takes batches. Raises SourceError where nothing listens."""
+    now = asyncio.get_running_loop().time()
+    if now < memory.get("alone_until", now):
+        return node
+    try:
+        return Answered(node, dict(zip(calls, await node.batch(validator, calls), strict=True)))
+    except SourceError as error:
+        if error.kind in ("refused", "internal"):
+            raise
+        memory["alone_until"] = now + _ALONE_S
+        return node
+
+
+async def _observed(validator: Validator, node: Caller, height: int | None, needs_heights: bool) -> Observed:
     seen: Observed = {}
     failure: SourceError | None = None
     loop = asyncio.get_running_loop()
@@ -68,10 +118,9 @@ async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings
             raise
         failure = error
     calls: list[Call] = [partial(_round_state, validator, node)]
-    height = fleet.check_height(validator.chain)
     if height is not None:
         calls.append(partial(_hash_at, validator, node, height))
-    if validator.metrics_url is None and settings.prometheus.url is None:
+    if needs_heights:
         calls += [partial(_heights, validator, node), partial(_sync_state, validator, node)]
     if loop.time() - asked_at > _SLOW_S:
         for answer in await asyncio.gather(*map(_or_nothing, calls)):
@@ -92,13 +141,13 @@ async def _or_nothing(call: Call) -> Observed:
 
 
 @source("heartbeat", every="collect", reports="rpc", applies=_has_rpc, gives=_HEALTH)
-async def heartbeat(validator: Validator, node: Node) -> Observed:
+async def heartbeat(validator: Validator, node: Caller) -> Observed:
     """The node's health alone, asked between two rounds of `rpc`."""
     return jsonrpc.system_health(await node.rpc(validator, "system_health"))
 
 
 @source("identity", every="10m", reports="identity", applies=_has_rpc, gives=("rpc_version", "peer_id", "unsafe_rpc"))
-async def identity(validator: Validator, node: Node) -> Observed:
+async def identity(validator: Validator, node: Caller) -> Observed:
     """The node's version and libp2p identity, and whether it lets outsiders call unsafe methods."""
     seen: Observed = {}
     failure: SourceError | None = None
@@ -120,16 +169,16 @@ async def identity(validator: Validator, node: Node) -> Observed:
     return seen
 
 
-async def _round_state(validator: Validator, node: Node) -> Observed:
+async def _round_state(validator: Validator, node: Caller) -> Observed:
     return jsonrpc.grandpa_round_state(await node.rpc(validator, "grandpa_roundState"))
 
 
-async def _hash_at(validator: Validator, node: Node, height: int) -> Observed:
+async def _hash_at(validator: Validator, node: Caller, height: int) -> Observed:
     found = jsonrpc.block_hash(await node.rpc(validator, "chain_getBlockHash", height))
     return {} if found is None else {"checked_height": height, "checked_hash": found}
 
 
-async def _heights(validator: Validator, node: Node) -> Observed:
+async def _heights(validator: Validator, node: Caller) -> Observed:
     seen: Observed = {}
     best = _number(await node.rpc(validator, "chain_getHeader"))
     if best is not None:
@@ -145,13 +194,13 @@ def _number(header: Any) -> int | None:
     return jsonrpc.block_number(header.get("number")) if isinstance(header, dict) else None
 
 
-async def _sync_state(validator: Validator, node: Node) -> Observed:
+async def _sync_state(validator: Validator, node: Caller) -> Observed:
     state = jsonrpc.system_sync_state(await node.rpc(validator, "system_syncState"))
     state.pop("rpc_block_height", None)
     return state
 
 
-async def _unsafe(validator: Validator, node: Node) -> bool | None:
+async def _unsafe(validator: Validator, node: Caller) -> bool | None:
     """Whether an unsafe method answers to us; None where that says nothing.
 
     `system_peers` only reads. Never probe with an `author_*` method: some write. On loopback, which is also where a tunnel ends, a node
