@@ -6,31 +6,44 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from gizzi import registry as registries
 from gizzi.clock import Clock, LiveClock
-from gizzi.config import Settings, Validator
+from gizzi.config import Settings, Validator, state_folder
 from gizzi.engine.act.door import Door
 from gizzi.engine.act.responder import Responder
 from gizzi.engine.act.response import Response
 from gizzi.engine.act.world import WatchWorld
+from gizzi.engine.decide.decider import Decider
+from gizzi.engine.decide.mind import Mind
+from gizzi.engine.decide.router_mind import RouterMind
 from gizzi.engine.desk import Desk
 from gizzi.engine.discover import discover
 from gizzi.engine.durable import Runs
+from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
+from gizzi.engine.remember import Remembering, search, similar
+from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
+from gizzi.memory.keys import keys_of
+from gizzi.memory.memory import Memory
+from gizzi.models.router import Router
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
+from gizzi.roles.load import load_roles, role_named
 from gizzi.store import Store, open_store
 
+DECIDES = "on-call"
+"""The role that decides incidents."""
 RENEW_LEASE_S = 5.0
 HTTP_TIMEOUT_S = 10.0
 """A Prometheus server answers for the whole fleet at once: 1,000 validators take it 1.7 s."""
@@ -39,7 +52,7 @@ HTTP_TIMEOUT_S = 10.0
 class App:
     """One wired Gizzi. `watch` is its loop, `responder` carries out what is decided; nothing runs until `run` or `look`."""
 
-    def __init__(self, settings: Settings, watch: Watch, store: Store, runs: Runs | None = None) -> None:
+    def __init__(self, settings: Settings, watch: Watch, store: Store, mind: Mind | None, runs: Runs) -> None:
         self.settings = settings
         self.watch = watch
         self.store = store
@@ -48,8 +61,18 @@ class App:
         self.desk = Desk(store, watch.clock)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
-        self.responder = Responder(Response(self.door), runs or MemoryRuns(self.clock))
-        watch.on_change.append(self.responder.hear)
+        self.response = Response(self.door)
+        self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
+        self.memory = Memory(store, self.clock, keys_of(settings.store.url, state_folder()))
+        self.remembering = Remembering(self.memory, store, self.clock.sleep)
+        watch.on_change += [self.responder.hear, self.remembering.hear]
+        self.response.on_news.append(self.remembering.hear_news)
+        if mind is not None:
+            watch.thinking = Thinking(self._decider(mind))
+
+    def _decider(self, mind: Mind) -> Decider:
+        role = role_named(load_roles(self.settings), DECIDES)
+        return Decider(self.watch, role, mind, partial(similar, self.memory), partial(search, self.memory))
 
     async def claim(self) -> None:
         """Become the only loop on this store. Raises StoreTaken."""
@@ -74,6 +97,7 @@ class App:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.watch.run())
             group.create_task(self.responder.keep())
+            group.create_task(self.remembering.keep())
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
@@ -116,6 +140,7 @@ async def open_app(
     store: Store | None = None,
     live: bool = True,
     at_once: bool = False,
+    mind: Mind | None = None,
 ) -> AsyncIterator[App]:
     """Open the store, load extensions, reach out, discover validators where only a Prometheus server is named. Raises GizziError.
 
@@ -132,10 +157,26 @@ async def open_app(
     async with _reaching(settings, reach) as reached:
         try:
             validators = await _validators(settings, reached)
-            yield App(settings, Watch(settings, registry, validators, reached, clock, store, live=live), store)
+            watch = Watch(settings, registry, validators, reached, clock, store, live=live)
+            yield App(settings, watch, store, mind or _mind(settings, watch, store, live), _runs(settings, clock, store, live))
         finally:
             if own_store:
                 store.close()
+
+
+def _mind(settings: Settings, watch: Watch, store: Store, live: bool) -> Mind | None:
+    """The models, where there is a loop to decide for."""
+
+    async def statuses() -> Sequence[Mapping[str, Any]]:
+        return watch.statuses()
+
+    return RouterMind(Router(settings, statuses=statuses, clock=watch.clock, store=store)) if live else None
+
+
+def _runs(settings: Settings, clock: Clock, store: Store, live: bool) -> Runs:
+    """Kept by DBOS; in memory where nothing outlives the process anyway."""
+    lasting = live and settings.store.url not in ("sqlite://", "sqlite:///:memory:")
+    return DbosRuns(store, clock, settings.store.url, socket.gethostname()) if lasting else MemoryRuns(clock)
 
 
 @asynccontextmanager

@@ -27,7 +27,9 @@ OUTLIVES_S = 60.0
 CAUSE_LATE_S = 180.0
 """A cause may be recognised this much later than its symptoms."""
 
-ChangeKind = Literal["opened", "joined", "muted", "alert_resolved", "changed", "merged", "reopened", "resolved", "decided", "acknowledged"]
+ChangeKind = Literal[
+    "opened", "joined", "muted", "alert_resolved", "changed", "merged", "reopened", "resolved", "thought", "decided", "acknowledged"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from gizzi.alerts.alert import Alert, Key, worst
@@ -45,6 +46,7 @@ class Incident:
     """Times are epoch seconds.
 
     alerts: all that ever joined, by identity, the latest of each. decide_at: when it is to be decided next, None where nothing is due.
+    cost_usd: of the models that worked on it.
     """
 
     id: int
@@ -57,6 +59,7 @@ class Incident:
     decision: Decision | None = None
     decide_at: float | None = None
     merged_into: int | None = None
+    cost_usd: Decimal = Decimal(0)
 
     def cause(self) -> Alert:
         """The alert of the deepest cause; the earliest among equals. Of those whose cause is not another alert, where there are any."""

@@ -10,6 +10,7 @@ from gizzi.alerts.incident import alert_json
 from gizzi.clock import Clock, iso, seconds
 from gizzi.config import Settings, nearest
 from gizzi.engine import records
+from gizzi.engine.act import rows as act_rows
 from gizzi.errors import NotFound, UsageError
 from gizzi.registry import Registry
 from gizzi.store import Store
@@ -29,7 +30,14 @@ class Desk:
         of_incident: dict[int, list[Any]] = {row["id"]: [] for row in rows}
         for alert in alerts:
             of_incident[alert["incident"]].append(records.alert_of(alert))
-        return [records.shown(row, of_incident[row["id"]]) for row in rows]
+        done = await self._actions([row["id"] for row in rows])
+        return [records.shown(row, of_incident[row["id"]], done[row["id"]]) for row in rows]
+
+    async def _actions(self, incidents: list[int]) -> dict[int, list[dict[str, Any]]]:
+        found: dict[int, list[dict[str, Any]]] = {incident: [] for incident in incidents}
+        for row in await self._store.run(lambda c: act_rows.of_incidents(c, incidents)):
+            found[row["incident"]].append(act_rows.action_json(row))
+        return found
 
     async def incident(self, name: str) -> dict[str, Any]:
         """One incident with its `timeline`. Raises NotFound."""
@@ -38,7 +46,8 @@ class Desk:
         alerts = await self._store.alert_rows(incidents=[number])
         events = await self._store.event_rows(number)
         timeline = [{"at": iso(event["at"]), "kind": event["kind"], "text": event["text"]} for event in events]
-        return {**records.shown(row, [records.alert_of(alert) for alert in alerts]), "timeline": timeline}
+        done = await self._actions([number])
+        return {**records.shown(row, [records.alert_of(alert) for alert in alerts], done[number]), "timeline": timeline}
 
     async def firing(self) -> list[dict[str, Any]]:
         """Every alert that fires, muted ones too."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any
 
 from gizzi.alerts.alert import Alert
@@ -27,6 +28,7 @@ def incident_row(incident: Incident) -> dict[str, Any]:
         "decision": json.dumps(incident.decision.as_json()) if incident.decision else None,
         "decide_at": incident.decide_at,
         "merged_into": incident.merged_into,
+        "cost_usd": str(incident.cost_usd),
     }
 
 
@@ -87,6 +89,7 @@ def incident_of(row: dict[str, Any], alerts: Iterable[Alert]) -> Incident:
         decision=decision_of(row["decision"]),
         decide_at=row["decide_at"],
         merged_into=row["merged_into"],
+        cost_usd=Decimal(row["cost_usd"]),
     )
 
 
@@ -96,8 +99,8 @@ def incidents_of(rows: Sequence[dict[str, Any]], alert_rows: Iterable[dict[str, 
     return [incident_of(row, [alert for alert in alerts if alert.incident == row["id"]]) for row in rows]
 
 
-def shown(row: dict[str, Any], alerts: Sequence[Alert]) -> dict[str, Any]:
-    """The incident object that every face shows, from what the store holds."""
+def shown(row: dict[str, Any], alerts: Sequence[Alert], actions: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+    """The incident object that every face shows, from what the store holds. actions: as they are shown."""
     return {
         "id": f"inc-{row['id']}",
         "rule": row["rule"],
@@ -109,8 +112,8 @@ def shown(row: dict[str, Any], alerts: Sequence[Alert]) -> dict[str, Any]:
         "resolved_at": iso(row["resolved_at"]),
         "summary": row["summary"],
         "decision": json.loads(row["decision"]) if row["decision"] else None,
-        "actions": [],
-        "cost_usd": "0",
+        "actions": list(actions),
+        "cost_usd": row["cost_usd"],
         "acknowledged_by": row["acknowledged_by"],
         "merged_into": f"inc-{row['merged_into']}" if row["merged_into"] else None,
         "alerts": [alert_json(alert) for alert in alerts],

@@ -22,6 +22,8 @@ from gizzi.config import Chain, Settings, Validator
 from gizzi.engine import records, reflex
 from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
+from gizzi.engine.decide.decider import Thought
+from gizzi.engine.thinking import Thinking
 from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of, twin_shows_soon
 from gizzi.fleet.fleet import Fleet
@@ -61,7 +63,10 @@ class OwnView:
 
 @dataclass
 class Watch:
-    """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in."""
+    """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in.
+
+    thinking: who decides; None for the rules of reflex.toml alone.
+    """
 
     settings: Settings
     registry: Registry
@@ -72,6 +77,7 @@ class Watch:
     live: bool = True
     on_change: list[Callable[[Change], None]] = field(default_factory=list)
     on_collected: list[Callable[[Collected], None]] = field(default_factory=list)
+    thinking: Thinking | None = None
 
     def __post_init__(self) -> None:
         self.books = Books(self.store, self.clock, self.on_change)
@@ -101,11 +107,15 @@ class Watch:
     async def run(self) -> None:
         """Watch until cancelled. Raises StoreError where what an earlier process left cannot be read."""
         await self.restore()
-        while True:
-            await self._until_the_clock_is_set_back()
-            self._begin()
-            while not await self._take_up():
-                await self.clock.sleep(STEP_S)
+        try:
+            while True:
+                await self._until_the_clock_is_set_back()
+                self._begin()
+                while not await self._take_up():
+                    await self.clock.sleep(STEP_S)
+        finally:
+            if self.thinking is not None:
+                await self.thinking.stop()
 
     async def _until_the_clock_is_set_back(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -185,6 +195,8 @@ class Watch:
         for incident in incidents:
             if incident.decide_at is not None:
                 incident.decide_at = min(incident.decide_at, now + reflex.LOOK_AGAIN_S)
+            elif incident.decision is None and incident.state != "resolved":
+                incident.decide_at = now + reflex.LOOK_AGAIN_S
         own = [alert for incident in incidents for alert in incident.alerts.values()]
         at_home = {incident.id for incident in incidents if incident.state != "resolved"}
         loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] not in at_home]
@@ -238,23 +250,40 @@ class Watch:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)
 
     def _decide(self, now: float) -> list[Change]:
-        """Decide what is due, by reflex."""
-        due = [i for i in self.correlator.open.values() if i.decide_at is not None and i.decide_at <= now]
-        return [change for incident in due if (change := self._decide_one(incident, now)) is not None]
+        """Decide what is due: by rule at once, or have it thought about."""
+        changes: list[Change] = []
+        for number, thought, due in self.thinking.take() if self.thinking else ():
+            incident = self.correlator.open.get(number)
+            if incident is not None:
+                again = incident.decide_at if incident.decide_at != due else None
+                changes += self._decided(incident, thought, now)
+                incident.decide_at = again or incident.decide_at
+        for incident in [i for i in self.correlator.open.values() if i.decide_at is not None and i.decide_at <= now]:
+            situation = self._situation(incident, now)
+            by_rule = reflex.decide(situation)
+            if self._is_too_early(by_rule, situation.facts, now):
+                continue
+            if self.thinking is None:
+                changes += self._decided(incident, Thought(by_rule), now)
+            else:
+                self.thinking.begin(incident, situation)
+        return changes
 
-    def _decide_one(self, incident: Incident, now: float) -> Change | None:
+    def _situation(self, incident: Incident, now: float) -> reflex.Situation:
         fleet = self.fleet.chain_view(incident.chain, now) if incident.chain in self.chains else None
         facts = {number: self._facts_to_decide_on(number, now) for number in incident.validators if number in self.fleet.validators}
         failed = incident.id in self.books.tried
-        situation = reflex.Situation(incident, fleet, facts, self.settings.policy.reserve, restart_failed=failed, now=now)
-        decision = reflex.decide(situation)
-        if self._is_too_early(decision, facts, now):
-            return None
+        return reflex.Situation(incident, fleet, facts, self.settings.policy.reserve, restart_failed=failed, now=now)
+
+    def _decided(self, incident: Incident, thought: Thought, now: float) -> list[Change]:
+        decision = thought.decision
         incident.decide_at = now + reflex.LOOK_AGAIN_S if decision.action == "wait" else None
-        if decision == incident.decision:
-            return None
-        incident.decision = decision
-        return Change(incident, now, "decided", f"{decision.action}: {decision.reasoning}")
+        incident.cost_usd += thought.cost_usd
+        changes = [Change(incident, now, "thought", note) for note in thought.notes]
+        if decision != incident.decision:
+            incident.decision = decision
+            changes.append(Change(incident, now, "decided", f"{decision.action}: {decision.reasoning}"))
+        return changes
 
     def _note_tried(self, now: float) -> None:
         """What did not help is decided anew."""

@@ -57,7 +57,9 @@ def place_of(url: str) -> Place | None:
         if parsed.scheme != "http" or not host or not port or parsed.raw_user is not None or parsed.raw_password is not None:
             return None
         named = f"[{host}]" if ":" in host else host
-        return Place(host, port, (named if parsed.is_default_port() else f"{named}:{port}").encode("ascii"), parsed.raw_path_qs.encode("ascii"))
+        return Place(
+            host, port, (named if parsed.is_default_port() else f"{named}:{port}").encode("ascii"), parsed.raw_path_qs.encode("ascii")
+        )
     except (ValueError, UnicodeError):
         return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import Column, Connection, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text, inspect, text
 
 metadata = MetaData()
 
@@ -32,7 +32,8 @@ actions = Table(
     Column("ended_at", Float),
     Column("verdict_at", Float),
 )
-"""state: proposed (not yet permitted), intent (under way), ended (with an outcome), closed (nothing will follow)."""
+"""state: wanted (by a person, not taken up),
+proposed (not yet permitted), intent (under way), ended (with an outcome), closed (nothing will follow)."""
 Index("actions_state", actions.c.state)
 Index("actions_incident", actions.c.incident)
 Index("actions_validator", actions.c.validator)
@@ -57,4 +58,7 @@ Index("approvals_action", approvals.c.action)
 
 
 def create(connection: Connection) -> None:
+    """And what an incident's models cost, where an older store does not have it."""
     metadata.create_all(connection)
+    if "cost_usd" not in {column["name"] for column in inspect(connection).get_columns("incidents")}:
+        connection.execute(text("ALTER TABLE incidents ADD COLUMN cost_usd TEXT NOT NULL DEFAULT '0'"))

@@ -45,6 +45,7 @@ incidents = Table(
     Column("decision", Text),
     Column("decide_at", Float),
     Column("merged_into", Integer),
+    Column("cost_usd", Text, nullable=False, server_default="0"),
 )
 Index("incidents_state", incidents.c.state)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -21,13 +20,14 @@ log = structlog.get_logger("gizzi.act")
 WRITES = ("restart",)
 """Decisions that lead to a write."""
 TRY_AGAIN_S = 5.0
-LOOK_FOR_PROPOSALS_S = 1.0
+LOOK_FOR_WISHES_S = 1.0
 
 
 class Responder:
     """`hear` is given every stored change; `keep` runs beside the loop."""
 
-    def __init__(self, answers: Response, runs: Runs) -> None:
+    def __init__(self, answers: Response, runs: Runs, *, looks_for_wishes: bool) -> None:
+        self._looks_for_wishes = looks_for_wishes
         self.response = answers
         self.runs = runs
         self._store = answers.door.store
@@ -44,12 +44,33 @@ class Responder:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
         await self.runs.open()
         try:
+            await self._patiently(self._settle_strays)
             for row in await self._patiently(self._store.incident_rows, open_only=True):
                 await self._patiently(self._begin_if_new, row["id"])
-            while True:
-                await self._patiently(self._begin_if_new, await self._wanted.get())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._start_decided())
+                if self._looks_for_wishes:
+                    group.create_task(self._start_wanted())
         finally:
             await self.runs.close()
+
+    async def _start_decided(self) -> None:
+        while True:
+            await self._patiently(self._begin_if_new, await self._wanted.get())
+
+    async def _start_wanted(self) -> None:
+        """What people ask for in other processes."""
+        while True:
+            for row in await self._patiently(self._store.run, rows.wanted):
+                given = {"action": row["action"], "validator": row["validator"], "why": row["why"], "by": row["proposed_by"]}
+                await self._patiently(self.runs.start, response.NAME, row["run"], given)
+            await self._clock.sleep(LOOK_FOR_WISHES_S)
+
+    async def _settle_strays(self) -> None:
+        """Actions of processes that ended and kept no run: what was under way is in doubt, what was not begun is not done."""
+        for row in await self._store.run(rows.unfinished):
+            if row["state"] != "wanted" and not await self.runs.knows(row["run"].removesuffix("/2")):
+                await self.response.settle_stray(row)
 
     async def _begin_if_new(self, incident: int) -> None:
         """One run for a decision: none while another is under way, none where this decision has had one."""
@@ -83,10 +104,3 @@ def _given(row: Mapping[str, Any], decision: Mapping[str, Any], validator: int) 
         "by": decision["model"] or f"the {decision['tier']} tier",
         "evidence": [[item["observation"], item["quote"]] for item in decision["evidence"]],
     }
-
-
-async def stopped(task: asyncio.Task[Any]) -> None:
-    """Cancel it and wait for its end."""
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gizzi.clock import duration_text
@@ -100,7 +101,7 @@ class Response:
                 told = answer.reasons
                 await self._tell(number, "waiting", f"not yet: {'; '.join(answer.reasons)}")
             if now >= deadline:
-                await self.door.store.run(lambda c, now=now: approvals.expire(c, now))
+                await self.door.store.run(partial(approvals.expire, now=now))
                 what = "what stood against it has not passed" if answer.for_now else "nobody answered"
                 return {"why": f"{what} within {duration_text(policy.approval_ttl_s)}: {'; '.join(answer.reasons)}", "person": True}
             await self.door.clock.sleep(min(self.door.settings.collect.every_s, max(0.1, deadline - now)))
@@ -148,6 +149,17 @@ class Response:
         if verdict == "worse":
             text += "; nothing more is done to this chain until the incident is acknowledged"
         return await self._tell(number, "verdict", text, needs_person=verdict != "resolved")
+
+    async def settle_stray(self, row: Mapping[str, Any]) -> None:
+        """An action whose process ended and whose run nobody carries on."""
+        number = row["id"]
+        if row["state"] == "intent":
+            await self.door.end(number, "in_doubt", f"its process ({row['worker']}) ended while it was under way")
+            await self.give_up(number, "in_doubt")
+        elif row["state"] == "ended":
+            await self.conclude(number, "unknown", "its process ended before the effect was looked at")
+        else:
+            await self.refuse(number, {"why": "its process ended before it was begun", "person": True})
 
     async def _ask_person(self, row: Mapping[str, Any], answer: Any, now: float, deadline: float) -> dict[str, Any]:
         number, is_new = await self.door.store.run(lambda c: approvals.ask(c, row, answer, now, deadline))

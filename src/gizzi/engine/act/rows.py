@@ -28,6 +28,7 @@ def add_action(connection: Connection, row: Row) -> int:
     """The action of that run: the one that is there already, or a new one."""
     found = connection.execute(select(actions.c.id).where(actions.c.run == row["run"])).scalar()
     if found is not None:
+        change_action(connection, found, "wanted", state=row["state"])
         return int(found)
     key = connection.execute(insert(actions).values(**row)).inserted_primary_key
     return int(key[0])  # type: ignore[index]
@@ -84,6 +85,11 @@ def all_actions(connection: Connection, limit: int) -> list[dict[str, Any]]:
 def unfinished(connection: Connection) -> list[dict[str, Any]]:
     """Actions whose run has more to do."""
     return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state != "closed").order_by(actions.c.id))]
+
+
+def wanted(connection: Connection) -> list[dict[str, Any]]:
+    """What people asked for and nobody has taken up."""
+    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state == "wanted").order_by(actions.c.id))]
 
 
 def waiting_approval(connection: Connection, number: int) -> dict[str, Any] | None:

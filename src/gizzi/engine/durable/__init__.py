@@ -41,6 +41,10 @@ class Runs(Protocol):
         """Start a run in the background. A run of that id is started once, however often this is called."""
         ...
 
+    async def knows(self, run_id: str) -> bool:
+        """Whether such a run was ever started and is kept: then it goes on by itself."""
+        ...
+
     async def result(self, run_id: str) -> Any:
         """Wait for its end. Raises what ended it."""
         ...
