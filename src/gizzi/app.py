@@ -140,12 +140,13 @@ async def open_app(
     store: Store | None = None,
     live: bool = True,
     at_once: bool = False,
+    lasting: bool = True,
     mind: Mind | None = None,
 ) -> AsyncIterator[App]:
     """Open the store, load extensions, reach out, discover validators where only a Prometheus server is named. Raises GizziError.
 
     live: False in simulated time, where nothing runs in threads and nobody else writes to the store. at_once: rules fire without their
-    hold, for a single look.
+    hold, for a single look. lasting: False where runs need not outlive this process. mind: who thinks; the configured models by default.
     """
     clock = clock or LiveClock()
     registry = registries.load(settings)
@@ -158,7 +159,7 @@ async def open_app(
         try:
             validators = await _validators(settings, reached)
             watch = Watch(settings, registry, validators, reached, clock, store, live=live)
-            yield App(settings, watch, store, mind or _mind(settings, watch, store, live), _runs(settings, clock, store, live))
+            yield App(settings, watch, store, mind or _mind(settings, watch, store, live), _runs(settings, clock, store, live and lasting))
         finally:
             if own_store:
                 store.close()
@@ -173,10 +174,10 @@ def _mind(settings: Settings, watch: Watch, store: Store, live: bool) -> Mind | 
     return RouterMind(Router(settings, statuses=statuses, clock=watch.clock, store=store)) if live else None
 
 
-def _runs(settings: Settings, clock: Clock, store: Store, live: bool) -> Runs:
+def _runs(settings: Settings, clock: Clock, store: Store, lasting: bool) -> Runs:
     """Kept by DBOS; in memory where nothing outlives the process anyway."""
-    lasting = live and settings.store.url not in ("sqlite://", "sqlite:///:memory:")
-    return DbosRuns(store, clock, settings.store.url, socket.gethostname()) if lasting else MemoryRuns(clock)
+    keep = lasting and settings.store.url not in ("sqlite://", "sqlite:///:memory:")
+    return DbosRuns(store, clock, settings.store.url, socket.gethostname()) if keep else MemoryRuns(clock)
 
 
 @asynccontextmanager

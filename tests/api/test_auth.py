@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from starlette.types import Message
 
-from gizzi.api.auth import Door, _host, is_loopback
+from gizzi.api.auth import Door, Person, _host, is_loopback
 from gizzi.app import open_app
 from gizzi.config import parse
 from gizzi.errors import ConfigError
@@ -57,7 +57,12 @@ def door(*, open_reads: bool, public: bool = False, tokens: tuple[str, ...] = (T
     from pydantic import SecretStr
     from starlette.responses import PlainTextResponse
 
-    return Door(PlainTextResponse("in"), [SecretStr(token) for token in tokens], open_reads=open_reads, public_status=public)
+    return Door(
+        PlainTextResponse("in"),
+        [Person("ada", "approver", SecretStr(token)) for token in tokens],
+        open_reads=open_reads,
+        public_status=public,
+    )
 
 
 async def test_reads_are_open_on_loopback_to_loopback_names() -> None:

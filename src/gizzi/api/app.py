@@ -10,8 +10,8 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
-from gizzi.api import errors, models
-from gizzi.api.auth import Door, is_loopback, tokens_of
+from gizzi.api import errors, models, writes
+from gizzi.api.auth import Door, is_loopback, people_of
 from gizzi.api.listen import address_of
 from gizzi.api.metrics import Metrics
 from gizzi.app import App
@@ -70,9 +70,10 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     api = FastAPI(title="Gizzi", version=version(), description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False)
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
+    writes.add_routes(api, app, _problems)
     errors.install(api)
     api.add_middleware(errors.LastResort)
-    api.add_middleware(Door, tokens=tokens_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status)
+    api.add_middleware(Door, people=people_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status)
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api
 
@@ -119,7 +120,12 @@ def _add_routes(api: FastAPI, app: App) -> None:
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    texts = {401: "No token, or a wrong one.", 404: "There is no such thing.", 422: "Something asked for is not well formed."}
+    texts = {
+        401: "No token, or a wrong one.",
+        403: "A viewer's token, where an approver's is needed.",
+        404: "There is no such thing.",
+        422: "Something asked for is not well formed.",
+    }
     shape = {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": texts[status], "content": shape} for status in statuses}
 

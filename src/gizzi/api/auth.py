@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import SecretStr
 from starlette.datastructures import Headers
@@ -20,10 +22,25 @@ from gizzi.config import Settings
 PUBLIC_PATH = "/api/network/status"
 
 
-def tokens_of(settings: Settings) -> list[SecretStr]:
-    """Every configured token that has a value."""
-    names = [settings.api.token_env, *(token.token_env for token in settings.api.tokens)]
-    return [secret for name in names if (secret := settings.secret(name)) is not None]
+OPERATOR = "operator"
+"""Who the token of [api] token_env belongs to."""
+READERS_POST = frozenset({"/api/ask", "/v1/chat/completions"})
+"""What a viewer may post: questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who asks. role: a viewer reads and asks; an approver also writes and says yes."""
+
+    name: str
+    role: Literal["viewer", "approver"]
+    token: SecretStr
+
+
+def people_of(settings: Settings) -> list[Person]:
+    """Everybody whose token is configured and has a value."""
+    named = [(OPERATOR, "approver", settings.api.token_env), *((t.name, t.role, t.token_env) for t in settings.api.tokens)]
+    return [Person(name, role, secret) for name, role, where in named if (secret := settings.secret(where)) is not None]  # type: ignore[arg-type]
 
 
 def is_loopback(host: str) -> bool:
@@ -40,41 +57,50 @@ def is_loopback(host: str) -> bool:
 class Door:
     """ASGI middleware. open_reads: it listens on loopback. public_status: PUBLIC_PATH is for everybody, browsers on other hosts too."""
 
-    def __init__(self, app: ASGIApp, tokens: Sequence[SecretStr], *, open_reads: bool, public_status: bool) -> None:
+    def __init__(self, app: ASGIApp, people: Sequence[Person], *, open_reads: bool, public_status: bool) -> None:
         self._app = app
-        self._tokens = [token.get_secret_value().strip().encode() for token in tokens]
+        self._people = [(person.token.get_secret_value().strip().encode(), person) for person in people]
         self._open_reads = open_reads
         self._public_status = public_status
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._may(scope):
-            await self._refuse(scope, receive, send)
-            return
+        if scope["type"] == "http":
+            person = self._person(Headers(scope=scope).getlist("authorization"))
+            if person is None and not self._may_unnamed(scope):
+                await self._refuse(scope, receive, send)
+                return
+            if person is not None and person.role == "viewer" and not _is_reading(scope):
+                await problem(403, f"{person.name} is a viewer; this needs an approver's token")(scope, receive, send)
+                return
+            scope.setdefault("state", {})["person"] = person
         await self._app(scope, receive, send)
 
-    def _may(self, scope: Scope) -> bool:
+    def _may_unnamed(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         reads = scope["method"] in ("GET", "HEAD")
         if reads and self._public_status and scope["path"] == PUBLIC_PATH:
             return True
-        if reads and self._open_reads and is_loopback(_host(headers)):
-            return True
-        return self._knows(headers.getlist("authorization"))
+        return reads and self._open_reads and is_loopback(_host(headers))
 
-    def _knows(self, authorizations: Sequence[str]) -> bool:
+    def _person(self, authorizations: Sequence[str]) -> Person | None:
+        """Whose token it is. Every token is compared, so that the time taken tells nothing."""
         if len(authorizations) != 1:
-            return False
+            return None
         scheme, _, given = authorizations[0].partition(" ")
         word = given.strip().encode("latin-1")  # as it came: header text is decoded so
-        matches = [hmac.compare_digest(word, token) for token in self._tokens]
-        return scheme.lower() == "bearer" and any(matches)
+        found = [person for token, person in self._people if hmac.compare_digest(word, token)]
+        return found[0] if found and scheme.lower() == "bearer" else None
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         detail = "send Authorization: Bearer with the token of [api] token_env"
-        if not self._tokens:
+        if not self._people:
             detail = "this needs a token and none is set; put one into the variable that [api] token_env names, and start again"
         answer = problem(401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
         await answer(scope, receive, send)
+
+
+def _is_reading(scope: Scope) -> bool:
+    return scope["method"] in ("GET", "HEAD") or scope["path"] in READERS_POST
 
 
 def _host(headers: Headers) -> str:

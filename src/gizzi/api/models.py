@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
@@ -114,6 +114,62 @@ class Decision(_Shape):
     model: str | None
 
 
+class Action(_Shape):
+    id: str
+    incident: str | None
+    action: str
+    validator: int
+    permission: Literal["allow", "ask", "deny"] | None
+    reasons: list[str] = Field(description="All the guard's reasons.")
+    why: str
+    proposed_by: str
+    approved_by: str | None
+    state: Literal["wanted", "proposed", "intent", "ended", "closed"]
+    outcome: Literal["done", "failed", "in_doubt"] | None
+    verdict: Literal["resolved", "not_resolved", "worse", "unknown"] | None
+    detail: str | None
+    proposed_at: Time
+    begun_at: Time | None
+    ended_at: Time | None
+    verdict_at: Time | None
+
+
+class ProposedAction(Action):
+    approval: str | None = Field(description="The approval that a person is asked for.")
+
+
+class Approval(_Shape):
+    id: str
+    action: str
+    validator: int
+    incident: str | None
+    because: str
+    reasons: list[str]
+    state: Literal["waiting", "approved", "denied", "expired", "used", "withdrawn"]
+    asked_at: Time
+    expires_at: Time
+    decided_at: Time | None
+    decided_by: str | None
+    why: str | None
+    hash: str = Field(description="What the approval is bound to: action, target, reason and evidence.")
+
+
+class Wish(BaseModel):
+    """An action that somebody proposes."""
+
+    model_config = ConfigDict(extra="forbid")
+    action: str = Field(min_length=1, max_length=128, examples=["restart"])
+    validator: int = Field(ge=0, le=2**31 - 1)
+    why: str = Field(min_length=1, max_length=500)
+
+
+class Word(BaseModel):
+    """What a person says to it."""
+
+    model_config = ConfigDict(extra="forbid")
+    why: str = Field("", max_length=500)
+
+
 class Incident(_Shape):
     id: str
     rule: str
@@ -125,7 +181,7 @@ class Incident(_Shape):
     resolved_at: Time | None
     summary: str
     decision: Decision | None
-    actions: list[dict[str, Any]]
+    actions: list[Action]
     cost_usd: str
     acknowledged_by: str | None
     merged_into: str | None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from gizzi.api.app import create_app
-from gizzi.api.auth import is_loopback, tokens_of
+from gizzi.api.auth import is_loopback, people_of
 from gizzi.api.listen import address_of, bind, url_of
 from gizzi.app import App
 from gizzi.errors import ConfigError
@@ -43,7 +43,7 @@ class ApiServer:
     def __init__(self, app: App, listen: str | None = None) -> None:
         place = listen or app.settings.api.listen
         host, _ = address_of(place)
-        if not is_loopback(host) and not tokens_of(app.settings):
+        if not is_loopback(host) and not people_of(app.settings):
             name = app.settings.api.token_env
             why = "is open to other machines and no token is set"
             raise ConfigError(f"[api] listen {place!r} {why}; put one into {name}, or listen on 127.0.0.1")

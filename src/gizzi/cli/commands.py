@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,6 +53,8 @@ guard = typer.Typer(help="Show whether anything may be carried out; stop it, res
 
 
 def program() -> Any:
+    """Every command there is."""
+    import_module("gizzi.cli.commands_act")
     return get_command(app)
 
 

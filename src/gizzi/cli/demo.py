@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,15 +20,18 @@ from gizzi.cli.terminal import is_terminal, print_json
 from gizzi.clock import LiveClock, duration_text
 from gizzi.config import Settings, from_environment
 from gizzi.daemon import run_daemon
+from gizzi.engine.act.response import News
 from gizzi.errors import ConfigError
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.server import SimServer
-from gizzi.sim.story import BLOCK_TIME_S, FOLLOWS_ADVICE_S, SHORTENED_TEXT, Beat, demo_settings, story
+from gizzi.sim.story import BLOCK_TIME_S, SHORTENED_TEXT, Beat, demo_settings, story
 
 USUAL_PORT = 8080
+NEWS_KINDS = {"waiting": "waiting", "asked": "asked", "acting": "acting", "acted": "acted", "verdict": "verdict", "not_done": "not done"}
+"""What is told of an action, and under which word."""
 
 
 def run_demo(*, validators: int, for_s: float, port: int, headless: bool, keep: bool, as_json: bool, config: Path | None) -> int:
@@ -54,6 +58,7 @@ class Demo:
     teller: Teller
     url: str = ""
     incidents: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[dict[str, Any]] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _beats_done: list[Beat] = field(default_factory=list)
     _started_at: float = 0.0
@@ -65,11 +70,13 @@ class Demo:
             chains = tuple(fleet.settings_chains())
             settings = demo_settings(base, {"validators": tuple(server.validators()), "chains": chains})
             async with open_app(settings, reach=reach) as app:
-                app.watch.on_change.append(lambda change: self._heard(change, app, fleet))
+                app.watch.on_change.append(lambda change: self._heard(change, fleet))
+                app.response.on_news.append(lambda news: self._heard_news(news, fleet))
                 daemon = await self._start(app)
                 try:
                     await self._play(app, fleet, daemon)
                     self.incidents = await app.desk.incidents(limit=1000)
+                    self.actions = await app.door.shown()
                     self._judge()
                     if keep:
                         self.teller.tell(Line("note", 0.0, f"The story is over; it goes on at {self.url} until Ctrl-C."))
@@ -84,8 +91,8 @@ class Demo:
             "validators": self.validators,
             "api": self.url,
             "incidents": self.incidents,
-            "actions": [],
-            "cost_usd": "0",
+            "actions": self.actions,
+            "cost_usd": str(sum((Decimal(incident["cost_usd"]) for incident in self.incidents), Decimal(0))),
             "violations": [],
         }
 
@@ -124,7 +131,7 @@ class Demo:
             self.teller.refresh(elapsed_s, app.watch.statuses(), await app.desk.incidents())
             await clock.sleep(0.25)
 
-    def _heard(self, change: Change, app: App, fleet: SimFleet) -> None:
+    def _heard(self, change: Change, fleet: SimFleet) -> None:
         elapsed_s = change.at - fleet.start_at
         incident = change.incident
         name = f"inc-{incident.id}"
@@ -135,15 +142,12 @@ class Demo:
         elif change.kind == "decided" and incident.decision is not None:
             cited = "; ".join(f"{observation}: {quote}" for observation, quote in incident.decision.evidence[:2])
             self.teller.tell(Line("decided", elapsed_s, f"{name}  {incident.decision.action}: {incident.decision.reasoning} ({cited})"))
-            if incident.decision.action == "restart":
-                number = incident.validators[0]
-                asyncio.get_running_loop().call_later(FOLLOWS_ADVICE_S, self._follow_advice, fleet, number)
 
-    def _follow_advice(self, fleet: SimFleet, number: int) -> None:
-        fleet.restart(number)
-        self.teller.tell(
-            Line("person", fleet.clock.now() - fleet.start_at, f"The person on call follows the advice and restarts validator {number}.")
-        )
+    def _heard_news(self, news: News, fleet: SimFleet) -> None:
+        kind = NEWS_KINDS.get(news.kind)
+        if kind is not None:
+            where = f"{news.action['incident']}  " if news.action["incident"] else ""
+            self.teller.tell(Line(kind, news.at - fleet.start_at, f"{where}{news.text}"))
 
     def _judge(self) -> None:
         opened = {incident["rule"]: seconds_between(self._started_at, incident["opened_at"]) for incident in self.incidents}

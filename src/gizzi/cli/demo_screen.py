@@ -23,16 +23,34 @@ STYLE = {
     "opened": "bold red",
     "reopened": "bold red",
     "decided": "bold",
-    "person": "cyan",
+    "waiting": "dim",
+    "asked": "bold yellow",
+    "acting": "bold",
+    "acted": "bold",
+    "verdict": "bold green",
+    "not done": "yellow",
     "resolved": "green",
 }
-SIGN = {"note": " ", "fault": "≈", "opened": "●", "reopened": "●", "decided": "→", "person": "◆", "resolved": "✓"}
+SIGN = {
+    "note": " ",
+    "fault": "≈",
+    "opened": "●",
+    "reopened": "●",
+    "decided": "→",
+    "waiting": "…",
+    "asked": "?",
+    "acting": "▶",
+    "acted": "▶",
+    "verdict": "✓",
+    "not done": "–",
+    "resolved": "✓",
+}
 FEED_LINES = 14
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """kind: note, fault, opened, reopened, decided, person, resolved."""
+    """kind: one of those in SIGN."""
 
     kind: str
     at_s: float
@@ -136,6 +154,16 @@ def _open(incident: dict[str, Any]) -> list[Text]:
     return [Text(incident["id"], "bold"), Text(severity, SEVERITY_STYLE.get(severity, "")), Text(clean(incident["summary"]))]
 
 
+def _done(actions: list[dict[str, Any]]) -> str:
+    done = [action for action in actions if action["outcome"] is not None]
+    if not done:
+        return "The restart by hand raised nothing, and nothing was done without a person."
+    verdicts = ", ".join(str(action["verdict"] or "no verdict yet").replace("_", " ") for action in done)
+    one = len(done) == 1
+    what = f"Gizzi did one thing itself, a {done[0]['action']}" if one else f"Gizzi did {len(done)} things itself"
+    return f"The restart by hand raised nothing. {what}, when the guard allowed it; seen afterwards: {verdicts}."
+
+
 def _summary(result: dict[str, Any], failures: list[str]) -> list[RenderableType]:
     incidents = result["incidents"]
     count, resolved = len(incidents), sum(incident["state"] == "resolved" for incident in incidents)
@@ -144,7 +172,7 @@ def _summary(result: dict[str, Any], failures: list[str]) -> list[RenderableType
     lines = [
         f"{result['validators']} validators went through a lost network, a restart by hand and a chain without finality.",
         f"You were told of {count} incidents ({are_over}), not of {result['validators']} validators. Decided: {decided}.",
-        "The restart by hand raised nothing, and nothing was done without a person.",
+        _done(result["actions"]),
         "Next: gizzi init writes a gizzi.toml for your own validators.",
     ]
     shown: list[RenderableType] = [Padding(Text(line, "bold" if i == 1 else ""), (0, 0, 0, 2)) for i, line in enumerate(lines)]

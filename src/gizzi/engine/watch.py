@@ -28,7 +28,7 @@ from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of, twin_shows_soon
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
-from gizzi.fleet.status import health_of, status
+from gizzi.fleet.status import status
 from gizzi.fleet.view import ChainView
 from gizzi.kinds import Source
 from gizzi.reach import Reach
@@ -240,11 +240,6 @@ class Watch:
     def settles(self, number: int, now: float) -> bool:
         """Whether it went down so lately that a second signer would not have shown yet."""
         return twin_shows_soon(self.fleet.view(number, now), self._chain_of(number, now))
-
-    def health(self, number: int) -> str:
-        """Its health as its status shows it, now."""
-        troubles = [alert for alert in self.book.alerts.values() if number in alert.validators]
-        return health_of(self.fleet.view(number, self.clock.now()), troubles)[0]
 
     def _chain_of(self, number: int, now: float) -> Any:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)

@@ -12,14 +12,15 @@ from gizzi.sim.fleet import SimFleet
 
 LONELY, RESTARTED = 6, 11
 """The validator that loses its peers, and the one that a person restarts. Fleets too small for them use their last two."""
-FOLLOWS_ADVICE_S = 3.0
-"""How long after Gizzi's decision the demo's person on call does what it says."""
-
 SHORTENED: dict[str, Any] = {
     "collect": {"every": "1s", "timeout": "1s", "host_every": "3s"},
+    "policy": {"mode": "auto", "verify_after": "16s", "cooldown": "60s"},
     "rules": {"peers_low": {"hold": "4s"}, "chain_finality_stalled": {"hold": "2s", "for_s": 18}},
 }
-SHORTENED_TEXT = "Shortened here: blocks 3 s apart; polls every 1 s, not 5; few peers for 4 s, not 15; no finality: 18 s, not 40."
+SHORTENED_TEXT = (
+    "Shortened here: blocks 3 s apart; polls every 1 s, not 5; few peers for 4 s, not 15; no finality: 18 s, not 40; "
+    "effects are judged after 16 s, not 120; a cooldown of 60 s, not an hour."
+)
 BLOCK_TIME_S = 3.0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, insert, select, update
 
 from gizzi.clock import iso
+from gizzi.errors import NotFound
 from gizzi.store.action_schema import actions, approvals
 from gizzi.store.schema import incidents, meta
 
@@ -35,7 +36,11 @@ def add_action(connection: Connection, row: Row) -> int:
 
 
 def action(connection: Connection, number: int) -> dict[str, Any]:
-    return dict(connection.execute(select(actions).where(actions.c.id == number)).one()._mapping)
+    """Raises NotFound."""
+    row = connection.execute(select(actions).where(actions.c.id == number)).first()
+    if row is None:
+        raise NotFound(f"there is no action act-{number}")
+    return dict(row._mapping)
 
 
 def change_action(connection: Connection, number: int, in_state: str, /, **values: Any) -> bool:

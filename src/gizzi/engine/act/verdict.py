@@ -15,9 +15,9 @@ class Look:
     """One validator and its chain at one moment, as guard and verdict need them.
 
     missing: authorities of the chain that do not vote, by number, those that nobody watches by id. rejoined: it votes and follows the
-    chain again (FACTS: peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
-    last seen of it or tried. alerts: rules that fire and concern it. settles: it went down so lately that a second signer would not have
-    shown yet.
+    chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
+    last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it went down so lately that a
+    second signer would not have shown yet.
     """
 
     at: float

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gizzi.alerts.alert import validator_subject
 from gizzi.engine.act.verdict import Look
 from gizzi.engine.watch import Watch
+from gizzi.fleet.status import health_of
 from gizzi.fleet.view import ChainView, ValidatorView
 
 BLOCKS_BEHIND = 2
@@ -36,7 +38,7 @@ def look(watch: Watch, number: int) -> Look | None:
         return None
     now = watch.clock.now()
     view, chain = watch.fleet.view(number, now), watch.fleet.chain_view(validator.chain, now)
-    alerts = [alert for alert in watch.book.alerts.values() if number in alert.validators and alert.state == "firing"]
+    own = [alert for alert in watch.book.alerts.values() if alert.subject == validator_subject(number)]
     return Look(
         at=now,
         number=number,
@@ -46,8 +48,8 @@ def look(watch: Watch, number: int) -> Look | None:
         missing=missing(chain),
         rejoined=rejoined(view, chain),
         seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
-        health=watch.health(number),
-        alerts=sorted({alert.rule for alert in alerts}),
+        health=health_of(view, own)[0],
+        alerts=sorted({alert.rule for alert in own if alert.state == "firing"}),
         settles=watch.settles(number, now),
     )
 

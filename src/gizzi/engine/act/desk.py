@@ -1,0 +1,111 @@
+"""What people say about actions, from any face and any process: ask for one, approve, deny."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, insert
+
+from gizzi.clock import Clock
+from gizzi.config import Settings, nearest
+from gizzi.engine.act import approvals, rows
+from gizzi.engine.act.door import Suggestion
+from gizzi.errors import NotFound, UsageError
+from gizzi.registry import Registry
+from gizzi.store import Store
+from gizzi.store.action_schema import actions
+from gizzi.store.schema import events
+
+_ACTION = re.compile(r"(?:act-)?(\d{1,9})", re.IGNORECASE)
+
+
+class ActionDesk:
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+
+    async def approvals(self, *, waiting: bool = True) -> list[dict[str, Any]]:
+        """Newest first; those whose time is over no longer wait."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> list[dict[str, Any]]:
+            approvals.expire(connection, now)
+            return rows.approval_rows(connection, waiting=waiting)
+
+        return [rows.approval_json(row) for row in await self._store.run(work)]
+
+    async def approval(self, name: str) -> dict[str, Any]:
+        """Raises NotFound, UsageError."""
+        number = approvals.approval_number(name)
+        found = next((row for row in await self.approvals(waiting=False) if row["id"] == f"ap-{number}"), None)
+        if found is None:
+            raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
+        return found
+
+    async def decide(self, name: str, *, yes: bool, by: str, why: str = "") -> dict[str, Any]:
+        """A person's yes or no, once. Raises NotFound, UsageError where it was answered, has expired or is no longer needed."""
+        number = approvals.approval_number(name)
+        now = self._clock.now()
+
+        def work(connection: Connection) -> dict[str, Any]:
+            row = approvals.decide(connection, number, yes=yes, by=by, why=why.strip()[:500], now=now)
+            if row["incident"] is not None:
+                text = f"ap-{number} is {row['state']} by {by}" + (f": {row['why']}" if row["why"] else "")
+                connection.execute(insert(events).values(incident=row["incident"], at=now, kind=row["state"], text=text))
+            return row
+
+        decided = rows.approval_json(await self._store.run(work))
+        self._store.version += 1
+        return decided
+
+    async def want(self, settings: Settings, registry: Registry, action: str, validator: int, why: str, by: str) -> int:
+        """Ask the loop for an action; it goes through the guard like any other. Returns its number. Raises NotFound, UsageError."""
+        if action not in registry.actions or not registry.actions[action].writes:
+            known = [item.name for item in registry.actions if item.writes]
+            raise NotFound(f"there is no action {action!r}{nearest(action, known)}")
+        numbers = [v.number for v in settings.validators]
+        if numbers and validator not in numbers:
+            raise NotFound(f"there is no validator {validator} in {settings.file or 'the configuration'}")
+        if not why.strip():
+            raise UsageError("--why: say why, in a few words; it is remembered")
+        wish = Suggestion(f"act-{uuid4().hex}", action, validator, why.strip()[:500], by)
+        row = {
+            "run": wish.run,
+            "action": action,
+            "validator": validator,
+            "why": wish.why,
+            "proposed_by": by,
+            "evidence": "[]",
+            "hash": wish.hash(),
+            "state": "wanted",
+            "reasons": "[]",
+            "proposed_at": self._clock.now(),
+        }
+
+        def work(connection: Connection) -> int:
+            return int(connection.execute(insert(actions).values(**row)).inserted_primary_key[0])  # type: ignore[index]
+
+        number = await self._store.run(work)
+        self._store.version += 1
+        return number
+
+    def number(self, name: str) -> int:
+        """3 from "act-3" or "3". Raises UsageError."""
+        match = _ACTION.fullmatch(name.strip())
+        if match is None:
+            raise UsageError(f"{name!r} is not an action; they are named like act-3")
+        return int(match[1])
+
+    async def action(self, number: int) -> dict[str, Any]:
+        """An action as faces show it, with the approval that waits for it, if one does. Raises NotFound."""
+        row = await self._store.run(lambda c: rows.action(c, number))
+        asked = await self._store.run(lambda c: rows.waiting_approval(c, number))
+        shown = rows.action_json(row)
+        shown["approval"] = f"ap-{asked['id']}" if asked and asked["state"] == "waiting" else None
+        return shown
+
+    async def withdraw(self, number: int) -> bool:
+        """Take back a wish that nobody has taken up. False where somebody has."""
+        return await self._store.run(lambda c: rows.change_action(c, number, "wanted", state="closed", detail="nobody took it up"))
