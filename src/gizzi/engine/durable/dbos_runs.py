@@ -86,7 +86,6 @@ class DbosRuns:
             DBOS.launch()
         except Exception as error:
             raise StoreError(f"the runs' tables in {make_url(url).render_as_string()} cannot be used: {error}") from None
-        await self._store.run(lambda c: beat(c, self._worker, self._clock.now()))
         self._beating = asyncio.create_task(self._beat())
 
     async def start(self, name: str, run_id: str, given: Mapping[str, Any]) -> None:
@@ -111,7 +110,6 @@ class DbosRuns:
     async def _beat(self) -> None:
         """Say that this worker lives, and take over the runs of those that do not."""
         while True:
-            await self._clock.sleep(BEAT_S)
             try:
                 now = self._clock.now()
                 await self._store.run(lambda c, now=now: beat(c, self._worker, now))  # type: ignore[misc]
@@ -119,6 +117,7 @@ class DbosRuns:
                     await self._take_over(worker)
             except StoreError as error:
                 log.error("store_failed", error=str(error))
+            await self._clock.sleep(BEAT_S)
 
     async def _take_over(self, worker: str) -> None:
         pending = await self._dbos.list_workflows_async(status="PENDING", executor_id=worker)
