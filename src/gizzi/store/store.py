@@ -63,7 +63,7 @@ class Store:
             raise
         except DBAPIError as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error.orig)}") from None
-        except (SQLAlchemyError, OverflowError, UnicodeError) as error:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error, OverflowError, UnicodeError) as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error)}") from None
 
     def close(self) -> None:
