@@ -24,6 +24,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from _openai import server
+
 from gizzi.models.guarded_http import client
 from gizzi.models.router import Router
 from tools.models import settings_for

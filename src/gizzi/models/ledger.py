@@ -8,7 +8,7 @@ reserving are one transaction that runs alone, so that several processes togethe
 from __future__ import annotations
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,7 +67,7 @@ class Ledger:
         if estimate_usd is not None and not is_amount(estimate_usd):
             raise ConfigError(f"the price of {model} makes a call cost {estimate_usd:g} US$, which cannot be; correct its price")
         now = self._clock.now()
-        made = Reservation(uuid.uuid4().hex, now, day_of(now), model, tier, role, kind, critical, estimate_usd)
+        made = Reservation(_new_id(now), now, day_of(now), model, tier, role, kind, critical, estimate_usd)
 
         def check(spent: Spent) -> None:
             left_of(self._budget, spent).check(estimate_usd, tier=tier, role=role, critical=critical)
@@ -175,6 +175,11 @@ class Ledger:
 def day_of(at: float) -> str:
     """The UTC day, such as 2026-11-22, of a time in epoch seconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def _new_id(now: float) -> str:
+    """32 hexadecimal digits, 80 bits of them by chance. Later ones sort later, so that a database adds them side by side."""
+    return f"{int(now * 1000) % 2**48:012x}{secrets.token_hex(10)}"
 
 
 def _fields(reservation: Reservation) -> dict[str, Any]:
