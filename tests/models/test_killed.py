@@ -98,16 +98,14 @@ async def test_killed_at_any_moment_two_processes_on_one_store(tmp_path: Path) -
         settings = settings_of(fake.url, tmp_path)
         for killed_after in (1, 30):
             processes = [await asker(fake, tmp_path, 300, name) for name in ("one", "two")]
+            said: list[bytes] = []
             for process in processes:
                 assert process.stdout is not None
-                for _ in range(killed_after):
-                    await process.stdout.readline()
+                said += [await process.stdout.readline() for _ in range(killed_after)]
                 process.kill()
             for process in processes:
-                said, _ = await process.communicate()
-                told += [COST_USD] * killed_after + [
-                    Decimal(line.split()[1].decode()) for line in said.splitlines(True) if line.endswith(b"\n")
-                ]
+                said += (await process.communicate())[0].splitlines(keepends=True)
+            told += [Decimal(line.split()[1].decode()) for line in said if line.endswith(b"\n")]
         answered = fake.calls * COST_USD
         async with Router(settings, clock=Later(LOST_AFTER_S + 1)) as router:
             await router.door.purse.tidy()  # type: ignore[attr-defined]
