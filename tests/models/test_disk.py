@@ -83,9 +83,10 @@ def remount(mode: str, folder: Path) -> None:
 
 @pytest.fixture(params=["limit", pytest.param("tmpfs", marks=pytest.mark.real)])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     made: Disk = Limited(tmp_path) if request.param == "limit" else Small(request.getfixturevalue("mounted"))
     yield made
-    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def ledger(folder: Path) -> tuple[list[Any], int]:
