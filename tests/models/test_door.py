@@ -13,7 +13,7 @@ from gizzi.models.door import NoAnswer
 from gizzi.models.retry import ModelCallFailed
 from gizzi.models.task import Task
 from tools.models import FakePurse, QuickClock, call, catalogue, door, route
-from tools.providers import Reply, chat, chat_stream, fault, html, never, ollama_stream, provider
+from tools.providers import Reply, chat, chat_stream, fault, html, never, ollama_stream, provider, reply
 
 TASK = Task("How are you?", limit_s=5.0)
 
@@ -146,6 +146,17 @@ async def test_after_the_first_token_it_fails_and_is_settled(rest: dict[str, boo
         await through.providers.close()
     assert good.calls == 0 and not purse.open
     assert purse.settled[0][1].estimated and purse.settled[0][1].output_tokens > 0
+
+
+async def test_a_stream_that_begins_in_the_middle_is_one_line() -> None:
+    events = b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"y"}}\n\n'
+    async with provider(reply(events, content_type="text/event-stream")) as fake:
+        rows, purse = catalogue(anthropic_a=fake.url), FakePurse()
+        through = door(rows, purse)
+        with pytest.raises(NoAnswer, match="is not what its wire says"):
+            await words(through, rows, Task("?", limit_s=20))
+        await through.providers.close()
+    assert fake.calls == 3 and not purse.open
 
 
 async def test_a_reader_who_leaves_is_settled() -> None:

@@ -110,6 +110,12 @@ async def test_no_usage_is_counted_and_marked() -> None:
         ("openai_a", fault("429 Too Many Requests", "slow down", "rate_limit"), "asked too often (429)", 3),
         ("openai_a", fault("500 Internal Server Error", "x" * 100_000), "in trouble (500)", 3),
         ("openai_a", fault("400 Bad Request", "too many", code="context_length_exceeded"), "longer than it takes", 1),
+        (
+            "openai_a",
+            fault("400 Bad Request", "request (40 tokens) exceeds the available context size (8 tokens)"),
+            "longer than it takes",
+            1,
+        ),
         ("openai_a", html(), "is not what its wire says", 3),
         ("openai_a", reply(b"{broken", content_type="application/json"), "is not what its wire says", 3),
         ("openai_a", reply(b"[]", content_type="application/json"), "is not what its wire says", 3),

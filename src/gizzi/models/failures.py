@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,14 +11,20 @@ from gizzi.models.retry import Kind, ModelCallFailed
 from gizzi.readers.text import one_line
 
 LONGEST_WORDS = 240
+_TOO_LONG = re.compile(r"exceeds? the (?:available|maximum)?\s?context (?:size|length|window)", re.IGNORECASE)
+"""How servers that send no code for it say that a prompt is too long: llama.cpp's."""
 
 
 def raised_by_providers() -> tuple[type[Exception], ...]:
-    """Everything a call through an SDK raises when the provider, or what it answered, is at fault. Loads the SDKs' common parts."""
+    """Everything a call through an SDK raises when the provider, or what it answered, is at fault. Loads the SDKs' common parts.
+
+    AssertionError: the library's word for an event that came out of turn.
+    """
     import httpx2
     from pydantic_ai.exceptions import AgentRunError, UserError
 
-    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, OSError, LookupError, ValueError, TypeError, AttributeError)
+    of_libraries = (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError)
+    return (*of_libraries, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
 
 def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callable[[str], str]) -> ModelCallFailed:
@@ -70,6 +77,8 @@ def _kind_of(error: Exception) -> Kind:
         (ai.UnexpectedModelBehavior, "unreadable"),
     )
     known = next((kind for raised, kind in kinds if isinstance(error, raised)), None)
+    if known == "rejected" and _TOO_LONG.search(_words(error)):
+        return "too_long"
     if known is not None:
         return known
     if isinstance(error, ai.ModelHTTPError):

@@ -8,7 +8,7 @@ reserving are one transaction that runs alone, so that several processes togethe
 from __future__ import annotations
 
 import asyncio
-import uuid
+import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,13 +21,15 @@ from gizzi.clock import Clock
 from gizzi.config import Budget
 from gizzi.errors import ConfigError, StoreError
 from gizzi.models import ledger_rows as rows
-from gizzi.models.budget import ZERO, BudgetLeft, is_amount, left_of, shown_usd
+from gizzi.models.budget import ZERO, BudgetLeft, Spent, is_amount, left_of, shown_usd
 from gizzi.models.task import Tier, Usage
 from gizzi.readers.text import one_line
 from gizzi.store import Store
 from gizzi.store.ledger_schema import alone
 
 T = TypeVar("T")
+LOOK_EVERY_S = 5.0
+"""How often what was lost is looked for."""
 MOST_OWED = 1000
 """So many settlements that could not be written are kept to be written later; older ones end as lost, at their estimate."""
 
@@ -54,6 +56,7 @@ class Ledger:
         self._store = store
         self._budget = budget
         self._clock = clock
+        self._looked_at: float | None = None
         self._owed: dict[str, Callable[[Connection], None]] = {}
         self._running: set[asyncio.Future[Any]] = set()
 
@@ -64,12 +67,13 @@ class Ledger:
         if estimate_usd is not None and not is_amount(estimate_usd):
             raise ConfigError(f"the price of {model} makes a call cost {estimate_usd:g} US$, which cannot be; correct its price")
         now = self._clock.now()
-        made = Reservation(uuid.uuid4().hex, now, day_of(now), model, tier, role, kind, critical, estimate_usd)
+        made = Reservation(_new_id(now), now, day_of(now), model, tier, role, kind, critical, estimate_usd)
+
+        def check(spent: Spent) -> None:
+            left_of(self._budget, spent).check(estimate_usd, tier=tier, role=role, critical=critical)
 
         def work(connection: Connection) -> None:
-            left = left_of(self._budget, rows.spent(connection, made.day))
-            left.check(estimate_usd, tier=tier, role=role, critical=critical)
-            rows.add_reservation(connection, **_fields(made), at=now, usd=estimate_usd)
+            rows.reserve(connection, check, **_fields(made), at=now, usd=estimate_usd)
 
         writing = self._begin(self._write(work, now))
         try:
@@ -104,7 +108,8 @@ class Ledger:
         return left_of(self._budget, spent)
 
     async def tidy(self) -> None:
-        """Settle what was lost and write what is owed; each reservation does it too."""
+        """Settle what was lost and write what is owed. Reservations and settlements do it too, for what was lost every `LOOK_EVERY_S`."""
+        self._looked_at = None
         await asyncio.shield(self._begin(self._write(lambda _: None, self._clock.now())))
 
     async def finish(self) -> None:
@@ -114,7 +119,7 @@ class Ledger:
 
     async def _close(self, reservation: Reservation, ending: rows.Ending) -> None:
         def closing(connection: Connection) -> None:
-            rows.close(connection, ending, **_fields(reservation))
+            rows.close(connection, ending, reservation.estimate_usd, _fields(reservation))
 
         async def write() -> None:
             try:
@@ -137,16 +142,20 @@ class Ledger:
 
     async def _write(self, work: Callable[[Connection], T], now: float) -> T:
         owed = dict(self._owed)
+        look = self._looked_at is None or not 0 <= now - self._looked_at < LOOK_EVERY_S
 
         def alone_at_it(connection: Connection) -> T:
             alone(connection)
             for closing in owed.values():
                 closing(connection)
             done = work(connection)
-            rows.settle_lost(connection, now)
+            if look:
+                rows.settle_lost(connection, now)
             return done
 
         result = await self._store.run(alone_at_it)
+        if look:
+            self._looked_at = now
         for reservation in owed:
             self._owed.pop(reservation, None)
         return result
@@ -166,6 +175,11 @@ class Ledger:
 def day_of(at: float) -> str:
     """The UTC day, such as 2026-11-22, of a time in epoch seconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def _new_id(now: float) -> str:
+    """32 hexadecimal digits, 80 bits of them by chance. Later ones sort later, so that a database adds them side by side."""
+    return f"{int(now * 1000) % 2**48:012x}{secrets.token_hex(10)}"
 
 
 def _fields(reservation: Reservation) -> dict[str, Any]:

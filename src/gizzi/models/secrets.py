@@ -9,6 +9,7 @@ reads a text in time linear to its length.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -111,6 +112,7 @@ WORD = re.compile(r"[A-Za-z]+")
 FEWEST_WORDS = 12
 
 
+@cache
 def word_list() -> frozenset[str] | None:
     """The English BIP-39 words of the package `mnemonic`, where somebody installed it; None where not: then the shape decides."""
     if find_spec("mnemonic") is None:

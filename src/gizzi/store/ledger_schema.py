@@ -61,7 +61,7 @@ spent_days = Table(
     Column("tiers", Text, nullable=False),
     Column("roles", Text, nullable=False),
 )
-"""tiers, roles: JSON, name -> decimal text."""
+"""What is counted on each day, open reservations at their estimates. tiers, roles: JSON, name -> decimal text."""
 
 answers = Table(
     "answer_cache",

@@ -63,7 +63,7 @@ class Store:
             raise
         except DBAPIError as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error.orig)}") from None
-        except (SQLAlchemyError, OverflowError, UnicodeError) as error:
+        except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error, OverflowError, UnicodeError) as error:
             raise StoreError(f"the store {self._shown_url}: {_plain(error)}") from None
 
     def close(self) -> None:
@@ -302,4 +302,12 @@ def _rows(result: Iterable[Row[Any]]) -> list[dict[str, Any]]:
 
 
 def _plain(error: object) -> str:
-    return " ".join(str(error).split())[:300]
+    said = " ".join(str(error).split())[:300]
+    return said + next((f"; {what_to_do}" for words, what_to_do in _WHAT_TO_DO.items() if words in said), "")
+
+
+_WHAT_TO_DO = {
+    "disk is full": "make room there",
+    "readonly database": "let this user write there, or use another [store] url",
+    "unable to open database file": "let this user write there, or use another [store] url",
+}
