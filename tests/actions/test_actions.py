@@ -162,6 +162,7 @@ async def test_in_a_simulated_fleet_they_do_what_they_say() -> None:
     validator, ssh = lab.validators[6], lab.reach.ssh
     assert "inactive/dead" in await act("unit_status", validator, ssh, settings())
     await act("restart", validator, ssh, settings())
+    lab.go_to(120)
     assert "active/running" in await act("unit_status", validator, ssh, settings())
     await act("stop", validator, ssh, settings())
     assert not lab.fleet.nodes[6].running
