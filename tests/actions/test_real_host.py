@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from gizzi.readers.manager import sudoers_line
 from gizzi.sources.host import host
 from gizzi.sources.journal import journal
 from tools.actions import act, settings_for
+from tools.fleet import gizzi
 from tools.sshd import SystemdHost, ToolHost
 
 pytestmark = pytest.mark.real
@@ -284,3 +287,15 @@ async def test_a_container_whose_log_is_empty_or_too_long_tells_nothing(docker: 
     (docker.folder / "log").write_text(LOG * 10_000)
     with pytest.raises(SourceError, match="wrote more than 2 MB"):
         await journal(docker.validator(6, unit="flare"), runner, settings, {})
+
+
+async def test_the_doctor_tells_it(tools: ToolHost, tmp_path: Path) -> None:
+    tools.program("sudo", "echo 'sudo: a password is required' >&2; exit 1")
+    ssh = f'user = "{tools.user}"\nport = {tools.port}\nkey_file = "{tools.key_file}"\nknown_hosts = "{tools.known_hosts}"\n'
+    validator = '[[validators]]\nnumber = 6\nhost = "127.0.0.1"\nunit = "flare-node"\n'
+    (tmp_path / "gizzi.toml").write_text(f'{validator}[ssh]\n{ssh}[policy]\nmode = "auto"\n')
+    page = await gizzi("doctor", cwd=tmp_path)
+    assert page.returncode == 1 and sudoers_line(tools.user, ["flare-node"]) in page.stdout
+    report = json.loads((await gizzi("doctor", "--json", cwd=tmp_path)).stdout)
+    assert [(host["host"], host["ok"]) for host in report["rights"]] == [("127.0.0.1", False)]
+    assert any("nothing without a password" in line for line in report["broken"])
