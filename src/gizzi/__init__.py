@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gizzi.alerts.finding import UNKNOWN, Answer, Finding
     from gizzi.clock import duration_text
     from gizzi.config import Chain, Settings, Validator
-    from gizzi.errors import CommandFailed, GizziError, SourceError
+    from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
     from gizzi.fleet.observation import Value
     from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, workflow
     from gizzi.models.router import Router
@@ -33,6 +33,7 @@ __all__ = [
     "Http",
     "Node",
     "Opinion",
+    "OutcomeUnknown",
     "Router",
     "Samples",
     "Settings",
@@ -54,7 +55,7 @@ _HOMES = {
     "gizzi.alerts.finding": ("UNKNOWN", "Answer", "Finding"),
     "gizzi.clock": ("duration_text",),
     "gizzi.config": ("Chain", "Settings", "Validator"),
-    "gizzi.errors": ("CommandFailed", "GizziError", "SourceError"),
+    "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),

@@ -9,7 +9,8 @@ GizziError                 a plain line for a person; exit code 1
 ├── InDoubt                an action was under way when its process ended; nobody knows whether it happened, and it is not repeated
 ├── BudgetMet              too little money is left for a call to a model; names the budget and what is left
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
-    └── CommandFailed      a command on its host ended with another exit status than 0
+    ├── CommandFailed      a command on its host ended with another exit status than 0
+    └── OutcomeUnknown     a command was sent to its host, and nobody saw it end: it may have been carried out
 """
 
 from __future__ import annotations
@@ -71,6 +72,10 @@ class SourceError(GizziError):
     def __init__(self, kind: FailureKind, message: str) -> None:
         super().__init__(message)
         self.kind: FailureKind = kind
+
+
+class OutcomeUnknown(SourceError):
+    """What was sent is in doubt. Whatever else a command raises: it was never sent, or it ended and said that it failed."""
 
 
 class CommandFailed(SourceError):

@@ -84,7 +84,9 @@ class Ssh(Section):
     port: int = Field(22, ge=1, le=65535, description="The port of sshd.")
     key_file: str | None = Field(None, description="The private key.")
     known_hosts: str = Field("~/.ssh/known_hosts", description="The host keys that are trusted; any other key is refused.")
-    manager: Literal["systemctl", "systemctl --user"] = Field("systemctl", description="What runs the unit.")
+    manager: Literal["systemctl", "systemctl --user", "docker"] = Field(
+        "systemctl", description="What runs the unit; with docker, `unit` is the container's name."
+    )
     timeout_s: Duration = Field(10.0, alias="timeout", gt=0, description="How long one command may take.")
 
 

@@ -80,6 +80,7 @@ def pages(width: int | None) -> list[str]:
         "house": {"store": check},
         "validators": [{"number": 1, "name": HOSTILE, "sources": sources}],
         "rules": {"all": 3, "dead": [rule]},
+        "rights": [{"host": HOSTILE, "validators": [1], "ok": False, "text": HOSTILE, "sudoers": HOSTILE}],
         "plugins": [{"where": HOSTILE, "error": HOSTILE}],
         "next": [HOSTILE],
     }

@@ -111,6 +111,31 @@ def test_every_reason_is_told_and_it_is_for_now_only_if_all_of_them_pass() -> No
     assert not permit(RESTART, passing, Limits()).for_now, "suggest asks a person whatever passes"
 
 
+@pytest.mark.parametrize(
+    ("missing", "in_flight", "awaited", "for_now"),
+    [
+        ({3, 9, 12}, {15}, set(), True),
+        ({3, 9, 12, 15}, {15}, set(), True),
+        ({3, 9, 12, 15}, set(), {15}, True),
+        ({3, 9, 12, 13, 15}, {15}, set(), False),
+        ({3, 9, 12, 15}, {16}, set(), False),
+    ],
+)
+def test_what_our_own_actions_took_away_comes_back(missing: set[int], in_flight: set[int], awaited: set[int], for_now: bool) -> None:
+    situation = replace(CALM, missing=frozenset(missing), in_flight=frozenset(in_flight), rejoin_awaited=frozenset(awaited))
+    answer = permit(RESTART, situation, AUTO)
+    assert (answer.permission, answer.for_now, len(answer.reasons)) == ("ask", for_now, 2)
+    assert any("authorities would be missing" in reason for reason in answer.reasons)
+
+
+def test_a_limit_that_cannot_be_is_the_strict_one() -> None:
+    full = replace(CALM, missing=frozenset(range(7, 14)))
+    assert permit(RESTART, full, Limits(mode="auto", reserve=-9)).permission == "ask"
+    recent = replace(CALM, recent_restarts={6: 1e12})
+    assert permit(RESTART, recent, Limits(mode="auto", cooldown_s=float("nan"))).permission == "ask"
+    assert permit(RESTART, CALM, Limits(mode="auto", attempts_per_day=0)).permission == "ask"
+
+
 def test_suggest_asks_before_every_write() -> None:
     answer = permit(RESTART, CALM, Limits())
     assert (answer.permission, answer.reasons) == ("ask", ("the mode is suggest: every write needs a person",))
@@ -169,6 +194,7 @@ def test_of_several_chains_the_strictest_answer_counts() -> None:
     denied = permit_all(RESTART, [full, twin], AUTO)
     assert denied.permission == "deny" and len(denied.reasons) == 2
     assert permit_all(RESTART, [], AUTO).permission == "deny"
+    assert permit_all(Proposal("escalate", None), [], AUTO).permission == "allow"
 
 
 def test_names_from_a_chain_are_harmless_in_reasons() -> None:

@@ -11,7 +11,7 @@ import asyncssh
 import pytest
 
 from gizzi.config import Ssh, Validator
-from gizzi.errors import CommandFailed, SourceError
+from gizzi.errors import CommandFailed, OutcomeUnknown, SourceError
 from gizzi.reach.ssh import SshRunner
 from tools.sshd import Sshd, account
 
@@ -138,13 +138,13 @@ async def test_a_command_that_does_not_exist(sshd: Sshd, runner: SshRunner) -> N
 
 async def test_a_command_that_is_killed(sshd: Sshd, runner: SshRunner) -> None:
     error = await failure(runner, sshd.validator(), "sh", "-c", "kill -9 $PPID")
-    assert error.kind == "unreadable"
+    assert isinstance(error, OutcomeUnknown) and error.kind == "unreadable"
     assert "killed by SIGKILL" in str(error)
 
 
 async def test_endless_output_is_cut_and_its_command_killed(sshd: Sshd, runner: SshRunner) -> None:
     error = await failure(runner, sshd.validator(), "yes", NAP, limit_bytes=100_000)
-    assert error.kind == "unreadable"
+    assert isinstance(error, OutcomeUnknown) and error.kind == "unreadable"
     assert "wrote more than 0.1 MB" in str(error)
     assert await gone(NAP)
     assert await runner.run(sshd.validator(), ["echo", "on"]) == "on\n"
@@ -166,11 +166,34 @@ async def test_a_hanging_command_is_killed_and_its_neighbours_go_on(sshd: Sshd) 
     hanging = asyncio.create_task(failure(runner, sshd.validator(), "sleep", NAP))
     assert await runner.run(sshd.validator(), ["echo", "on"]) == "on\n"
     error = await hanging
-    assert error.kind == "timeout"
+    assert isinstance(error, OutcomeUnknown) and error.kind == "timeout"
     assert f"`sleep {NAP}` did not end" in str(error)
     assert await gone(NAP)
     assert await runner.run(sshd.validator(), ["echo", "on"]) == "on\n"
     await runner.close()
+
+
+async def test_a_command_may_have_a_time_of_its_own(sshd: Sshd) -> None:
+    runner = SshRunner(sshd.settings(timeout="300ms"))
+    assert await runner.run(sshd.validator(), ["sh", "-c", "sleep 0.8; echo on"], timeout_s=10) == "on\n"
+    with pytest.raises(OutcomeUnknown, match=r"did not end on .* in 0\.1 s"):
+        await runner.run(sshd.validator(), ["sleep", "5"], timeout_s=0.1)
+    await runner.close()
+
+
+async def test_both_outputs_together(sshd: Sshd, runner: SshRunner) -> None:
+    command = ["sh", "-c", "echo one; sleep 0.1; echo two >&2"]
+    assert await runner.run(sshd.validator(), command) == "one\n"
+    assert (await runner.run(sshd.validator(), command, with_stderr=True)).endswith("one\ntwo\n")
+    with pytest.raises(OutcomeUnknown, match="wrote more than"):
+        await runner.run(sshd.validator(), ["sh", "-c", "yes >&2"], with_stderr=True, limit_bytes=100_000)
+    with pytest.raises(CommandFailed, match="exit status 3: why"):
+        await runner.run(sshd.validator(), ["sh", "-c", "echo why >&2; exit 3"], with_stderr=True)
+
+
+async def test_what_was_never_sent_is_not_in_doubt(sshd: Sshd, runner: SshRunner) -> None:
+    sshd.stop()
+    assert type(await failure(runner, sshd.validator(), "echo", "on")) is SourceError
 
 
 async def test_twenty_commands_at_once_over_one_connection(sshd: Sshd, runner: SshRunner) -> None:
@@ -196,7 +219,7 @@ async def test_a_lost_connection_is_made_again(sshd: Sshd, runner: SshRunner) ->
     await asyncio.sleep(0.1)
     sshd.drop_connections()
     error = await hanging
-    assert error.kind == "refused"
+    assert isinstance(error, OutcomeUnknown) and error.kind == "refused"
     assert "was lost" in str(error)
     assert await runner.run(sshd.validator(), ["echo", "2"]) == "2\n"
     sshd.drop_connections()

@@ -16,7 +16,15 @@ class TableSsh:
         self.table = list(table)
         self.asked: list[list[str]] = []
 
-    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
+    async def run(
+        self,
+        validator: Validator,
+        command: Sequence[str],
+        *,
+        limit_bytes: int = 1_000_000,
+        timeout_s: float | None = None,
+        with_stderr: bool = False,
+    ) -> str:
         self.asked.append(list(command))
         line = " ".join(command)
         for words, answer in self.table:

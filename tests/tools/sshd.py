@@ -151,6 +151,7 @@ mount -t tmpfs tmpfs /run/log
 mkdir -p /run/log/journal
 chgrp systemd-journal /run/log/journal
 chmod 2755 /run/log/journal
+if [ -d /etc/sudoers.d ]; then mount --bind "$folder/sudoers.d" /etc/sudoers.d; fi
 for cgroup; do chown -R "$account" "$cgroup"; done
 "$journald" > "$folder/journald.log" 2>&1 &
 for i in $(seq 300); do [ -S /run/systemd/journal/stdout ] && break; sleep 0.02; done
@@ -182,11 +183,48 @@ while :; do
 done
 """
 
+# A node with nothing but a metrics page, on the port that is its instance's name. It has one peer while `ill-PORT` is there, and a new
+# process begins without it.
+_PAGE = r"""
+import http.server, os, sys, time
+port, started = int(sys.argv[1]), time.time()
+ill = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"ill-{port}")
+if os.path.exists(ill):
+    os.remove(ill)
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        peers = 1 if os.path.exists(ill) else 21
+        lines = ['substrate_process_start_time_seconds{chain="x"} %s' % started, 'substrate_sub_libp2p_peers_count{chain="x"} %s' % peers]
+        body = "".join(line + chr(10) for line in lines).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Page).serve_forever()
+"""
+
 UNITS = {
     "substrate@.service": "Restart=on-failure\nRestartSec=100ms\n",
     "once@.service": "Restart=no\n",
 }
 """Nodes: the first is started again when it dies, the second stays down."""
+
+
+class ToolHost(Sshd):
+    """A host whose PATH begins with programs that a test writes."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.bin = self.folder / "bin"
+        self.bin.mkdir(mode=0o755)
+        self._config.write_text(f"{self._config.read_text()}SetEnv PATH={self.bin}:/usr/bin:/bin\n")
+
+    def program(self, name: str, text: str) -> None:
+        """A program of that name; `text` is its shell script."""
+        (self.bin / name).write_text(f"#!/bin/sh\n{text}\n")
+        (self.bin / name).chmod(0o755)
 
 
 class SystemdHost(Sshd):
@@ -212,7 +250,11 @@ class SystemdHost(Sshd):
         units = self.home / ".config/systemd/user"
         units.mkdir(parents=True)
         (self.folder / "run").mkdir(mode=0o700)
+        (self.folder / "sudoers.d").mkdir(mode=0o755)
         (self.home / "node.sh").write_text(_NODE)
+        (self.home / "page.py").write_text(_PAGE)
+        page = f"ExecStart=/usr/bin/python3 {self.home}/page.py %i\nRestart=no\n"
+        (units / "page@.service").write_text(f"[Unit]\nDescription=Page %i\n[Service]\n{page}")
         for name, restart in UNITS.items():
             text = f"[Unit]\nDescription=Node %i\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh {self.home}/node.sh %i\n{restart}"
             (units / name).write_text(text)
@@ -244,6 +286,18 @@ class SystemdHost(Sshd):
         temporary.write_bytes(text)
         shutil.chown(temporary, self.user, self.user)
         temporary.rename(self.home / f"say-{instance}")
+
+    def make_ill(self, instance: str) -> None:
+        """The node of the unit page@ has one peer left, until it is restarted."""
+        (self.home / f"ill-{instance}").touch()
+        shutil.chown(self.home / f"ill-{instance}", self.user, self.user)
+
+    def sudoers(self, *lines: str) -> None:
+        """What sudo on this host obeys, beside its own defaults; nothing outside this host's namespace changes."""
+        file = self.folder / "sudoers.d" / "gizzi"
+        file.unlink(missing_ok=True)
+        file.write_text("".join(f"{line}\n" for line in lines))
+        file.chmod(0o440)
 
     def stop(self) -> None:
         """Power off: everything ends at once, and the journal, which lies in memory, is gone."""

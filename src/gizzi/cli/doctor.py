@@ -22,6 +22,7 @@ from gizzi.errors import GizziError
 from gizzi.store import open_store
 
 GROUP_FROM = 4
+LONGEST_LINE = 4000
 """So many validators with one and the same trouble are told in one line."""
 SIGN = {True: ("✓", "green"), False: ("✗", "bold red"), None: ("–", "dark_orange")}
 
@@ -70,6 +71,8 @@ def _sections(report: dict[str, Any]) -> Iterable[tuple[str, list[list[Text]]]]:
         return
     yield "Validators", _validators(report["validators"])
     yield "Rules", _rules(report["rules"])
+    if report["rights"]:
+        yield "Rights", _rights(report["rights"])
     if report["plugins"]:
         yield "Plugins", [[_sign(False), text(p["where"]), text(p["error"])] for p in report["plugins"]]
     yield "Next", [[Text(f"{n}."), text(step)] for n, step in enumerate(report["next"], 1)]
@@ -129,6 +132,20 @@ def _rules(rules: dict[str, Any]) -> list[list[Text]]:
     for rule in idle:
         by_sources.setdefault(" or ".join(rule["sources"]), []).append(rule["rule"])
     rows += [[_sign(None), text(f"idle without the source {sources}: {', '.join(names)}")] for sources, names in by_sources.items()]
+    return rows
+
+
+def _rights(hosts: Sequence[dict[str, Any]]) -> list[list[Text]]:
+    """Hosts for which the same is true are told together, and so is the line that they need."""
+    alike: dict[tuple[Any, ...], list[str]] = {}
+    for host in hosts:
+        alike.setdefault((host["ok"], host["text"], host["sudoers"]), []).append(host["host"])
+    rows = []
+    for (ok, said, line), names in alike.items():
+        shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+        rows.append([_sign(ok), text(shown, "bold", 80), text(said)])
+        if ok is not True and line:
+            rows.append([Text(), Text("needs"), text(line, limit=LONGEST_LINE)])
     return rows
 
 

@@ -18,6 +18,7 @@ from gizzi.engine.kernel import clock_check
 from gizzi.engine.known import store_exists
 from gizzi.engine.limits import open_files_check
 from gizzi.engine.own import version
+from gizzi.engine.rights import rights
 from gizzi.engine.watch import Watch
 from gizzi.errors import StoreError
 from gizzi.fleet.history import History
@@ -42,7 +43,7 @@ async def house(settings: Settings, clock: Clock) -> dict[str, Any]:
 
 
 async def fleet(watch: Watch) -> dict[str, Any]:
-    """Ask everything twice: `validators` with their sources, `rules` that are dead, `plugins` that failed."""
+    """Ask everything twice: `validators` with their sources, `rules` that are dead, `rights` on hosts, `plugins` that failed."""
     await watch.collector.once()
     await watch.step()
     await watch.clock.sleep(BETWEEN_LOOKS_S)
@@ -52,6 +53,7 @@ async def fleet(watch: Watch) -> dict[str, Any]:
     return {
         "validators": [_validator(watch, number) for number in sorted(watch.fleet.validators)],
         "rules": {"all": sum(rule.scope != "off" for rule in watch.registry.rules), "dead": [_dead(rule) for rule in dead]},
+        "rights": await rights(watch.settings, watch.validators, watch.reach.ssh),
         "plugins": [{"where": failure.where, "error": failure.error} for failure in watch.registry.failures],
     }
 
@@ -158,6 +160,7 @@ def broken(report: dict[str, Any]) -> list[str]:
     if report.get("error"):
         found.append(report["error"])
     found += [f"the plugin {plugin['where']} was skipped: {plugin['error']}" for plugin in report.get("plugins", ())]
+    found += [f"on {host['host']}: {host['text']}" for host in report.get("rights", ()) if host["ok"] is False]
     failing = [v["number"] for v in report.get("validators", ()) if any(not source["ok"] for source in v["sources"])]
     if failing:
         found.append(f"{len(failing)} of {len(report['validators'])} validators cannot be read in full: {ranges(failing)}")
@@ -176,6 +179,10 @@ def next_steps(report: dict[str, Any]) -> list[str]:
         steps.append("mend the plugins named above, or take them out of the plugins folder")
     if any(rule["why"] == "absent" and not rule["optional"] for rule in report.get("rules", {}).get("dead", ())):
         steps.append("for rules that can never fire: export the metric, or say `enabled = false` under [rules.NAME]")
+    lacking = [host["host"] for host in report.get("rights", ()) if host["ok"] is not True and host["sudoers"]]
+    if lacking:
+        shown = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
+        steps.append(f"so that nodes can be restarted, put the sudoers line above into /etc/sudoers.d/gizzi on {shown}, with visudo")
     if report["house"]["ssh"]["ok"] is None and report.get("validators"):
         steps.append("set [ssh] user and key_file, and `host` and `unit` of each validator, so that logs and disks are seen too")
     return steps or ["nothing: all is well. Start `gizzi watch`, and look with `gizzi status`"]

@@ -76,7 +76,8 @@ def permit_all(proposal: Proposal, situations: Iterable[Situation], limits: Limi
     """The strictest answer, for an action that concerns several chains at once: a host that serves all of them."""
     answers = [permit(proposal, situation, limits) for situation in situations]
     if not answers:
-        return Answer("allow" if proposal.action in HARMLESS else "deny", ("nothing is known of the chain that it concerns",))
+        harmless = isinstance(proposal.action, str) and proposal.action in HARMLESS
+        return Answer("allow" if harmless else "deny", ("nothing is known of the chain that it concerns",))
     strictest = max(answers, key=lambda answer: STRICTER.index(answer.permission)).permission
     counted = [answer for answer in answers if strictest == "allow" or answer.permission != "allow"]
     reasons = dict.fromkeys(reason for answer in counted for reason in answer.reasons)
@@ -131,7 +132,7 @@ def _once(validator: int, situation: Situation, limits: Limits, found: _Reasons)
 
 
 def _quorum(validator: int, situation: Situation, limits: Limits, found: _Reasons) -> str:
-    """The budget; what there is to say where it is kept."""
+    """The budget; what there is to say where it is kept. What our own actions have taken away comes back by itself."""
     n, missing = situation.authorities, situation.missing
     if n is None or isinstance(n, bool) or not isinstance(n, int) or n < 1:
         found.ask.append("nobody could tell how many authorities the chain has")
@@ -148,7 +149,9 @@ def _quorum(validator: int, situation: Situation, limits: Limits, found: _Reason
     )
     words = f"{words}: {(n - 1) // 3} less a reserve of {reserve}"
     if not away <= may:
-        found.ask.append(words)
+        ours = (situation.in_flight or frozenset()) | situation.rejoin_awaited
+        passes = len((missing - ours) | {validator}) <= may
+        (found.passing if passes else found.ask).append(words)
     return words
 
 

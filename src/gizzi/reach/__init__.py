@@ -31,10 +31,20 @@ class Node(Protocol):
 
 
 class Ssh(Protocol):
-    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
-        """Standard output of a command on its host, the arguments passed as they are, never through a shell.
+    async def run(
+        self,
+        validator: Validator,
+        command: Sequence[str],
+        *,
+        limit_bytes: int = 1_000_000,
+        timeout_s: float | None = None,
+        with_stderr: bool = False,
+    ) -> str:
+        """Standard output of a command on its host, with_stderr also what it wrote there; the arguments passed as they are, never through
+        a shell.
 
-        Raises SourceError: refused, timeout, unauthorised, host_key, or "http" with the exit status where the command failed.
+        Raises SourceError: refused, timeout, unauthorised, host_key; CommandFailed where the command failed; OutcomeUnknown where it was
+        sent and its end was not seen. timeout_s: None is `[ssh] timeout`.
         """
         ...
 

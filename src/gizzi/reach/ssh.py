@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gizzi import config
 from gizzi.config import Validator
-from gizzi.errors import CommandFailed, SourceError
+from gizzi.errors import CommandFailed, OutcomeUnknown, SourceError
 from gizzi.reach.ssh_link import Link, Session
 from gizzi.readers.text import one_line
 
@@ -38,32 +38,42 @@ class SshRunner:
         self._links: dict[str, Link] = {}
         self._opening = asyncio.Semaphore(OPENING_AT_ONCE)
 
-    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
-        """Standard output of a command on the validator's host, what is no UTF-8 replaced.
+    async def run(
+        self,
+        validator: Validator,
+        command: Sequence[str],
+        *,
+        limit_bytes: int = 1_000_000,
+        timeout_s: float | None = None,
+        with_stderr: bool = False,
+    ) -> str:
+        """Standard output of a command on the validator's host (with_stderr: both, as they came), what is no UTF-8 replaced.
 
-        Raises SourceError: refused, timeout, unauthorised, host_key, or unreadable for more than `limit_bytes`; CommandFailed for
-        another exit status than 0. A command that was cut off is killed. None is ever run twice.
+        Raises SourceError where it was not sent: refused, timeout, unauthorised, host_key. CommandFailed for another exit status than 0.
+        OutcomeUnknown where its end was not seen: timeout, refused (the connection was lost), unreadable (it was killed, or for more than
+        `limit_bytes`). A command that was cut off is killed. None is ever run twice. timeout_s: `[ssh] timeout` by default.
         """
         line = _line(command)
+        limit_s = self._settings.timeout_s if timeout_s is None else timeout_s
         if not validator.host:
             raise SourceError("refused", f"validator {validator.number} has no `host`; add it to reach it over SSH")
         host = validator.host
         link = self._links.setdefault(host, Link())
         connection = await link.connection(lambda: self._open(host))
         async with link.slots:
-            session = Session(limit_bytes)
+            session = Session(limit_bytes, with_stderr=with_stderr)
             link.sessions.add(session)
             try:
-                await self._execute(connection, session, line)
+                await self._execute(connection, session, line, limit_s)
             except (TimeoutError, asyncio.CancelledError) as error:
                 if not session.opened:  # it does not even take a command: begin anew
                     link.drop(connection)
                 if isinstance(error, asyncio.CancelledError):
                     raise
-                what = f"`{_shown(command)}` did not end on {self._place(host)} in {self._settings.timeout_s:.3g} s"
-                raise SourceError("timeout", what) from None
+                what = f"`{_shown(command)}` did not end on {self._place(host)} in {limit_s:.3g} s"
+                raise _sent(session)("timeout", what) from None
             except _errors() as error:
-                raise SourceError("refused", f"`{_shown(command)}` got no answer from {self._place(host)}: {_reason(error)}") from None
+                raise _sent(session)("refused", f"`{_shown(command)}` got no answer from {self._place(host)}: {_reason(error)}") from None
             finally:
                 session.stop()
                 link.sessions.discard(session)
@@ -73,19 +83,19 @@ class SshRunner:
         links, self._links = list(self._links.values()), {}
         await asyncio.gather(*(link.close() for link in links))
 
-    async def _execute(self, connection: asyncssh.SSHClientConnection, session: Session, line: str) -> None:
-        async with asyncio.timeout(self._settings.timeout_s):
+    async def _execute(self, connection: asyncssh.SSHClientConnection, session: Session, line: str, limit_s: float) -> None:
+        async with asyncio.timeout(limit_s):
             await connection.create_session(lambda: session, line, encoding=None)  # type: ignore[arg-type, return-value]
             await session.ended
 
     def _output(self, session: Session, command: Sequence[str], host: str) -> str:
         what, place = f"`{_shown(command)}`", self._place(host)
         if session.overflowed:
-            raise SourceError("unreadable", f"{what} on {place} wrote more than {session.limit_bytes / 1e6:.3g} MB")
+            raise OutcomeUnknown("unreadable", f"{what} on {place} wrote more than {session.limit_bytes / 1e6:.3g} MB")
         if session.signal is not None:
-            raise SourceError("unreadable", f"{what} on {place} was killed by SIG{one_line(session.signal, 20)}")
+            raise OutcomeUnknown("unreadable", f"{what} on {place} was killed by SIG{one_line(session.signal, 20)}")
         if session.status is None:
-            raise SourceError("refused", f"the SSH connection to {place} was lost while {what} ran")
+            raise OutcomeUnknown("refused", f"the SSH connection to {place} was lost while {what} ran")
         if session.status != 0:
             stderr = one_line((bytes(session.stderr).decode(errors="replace").strip().splitlines() or [""])[-1])
             text = f"{what} on {place} ended with exit status {session.status}"
@@ -175,6 +185,11 @@ class SshRunner:
     def _how_to_add(self, host: str) -> str:
         scan = shlex.join(["ssh-keyscan", "-p", str(self._settings.port), host])
         return f"check its fingerprint and add it: {scan} >> {shlex.quote(str(Path(self._settings.known_hosts).expanduser()))}"
+
+
+def _sent(session: Session) -> type[SourceError]:
+    """What to raise where no end was seen: without an open session the host never got the command."""
+    return OutcomeUnknown if session.opened else SourceError
 
 
 def _line(command: Sequence[str]) -> str:

@@ -76,8 +76,9 @@ def _look_at(task: asyncio.Task[Any]) -> None:
 class Session:
     """What asyncssh calls with a command's output (an asyncssh.SSHClientSession, without importing it)."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, *, with_stderr: bool = False) -> None:
         self.limit_bytes = limit_bytes
+        self._with_stderr = with_stderr
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.status: int | None = None
@@ -107,7 +108,8 @@ class Session:
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if datatype is not None:
             self.stderr += data[: _MAX_STDERR_BYTES - len(self.stderr)]
-            return
+            if not self._with_stderr:
+                return
         if self.overflowed:
             return
         self.stdout += data

@@ -29,7 +29,7 @@ _WORD = re.compile(r"[a-z-]{1,40}")
 _TIMESTAMP = re.compile(r"(?:[A-Za-z]{3} )?([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?(?: \S{1,10})?")
 
 # ExecMainCode: CLD_EXITED, CLD_KILLED and CLD_DUMPED of waitid(2).
-_EXITED, _KILLED, _DUMPED = 1, 2, 3
+EXITED, KILLED, DUMPED = 1, 2, 3
 _CLEAN_SIGNALS = frozenset({2, 15})  # SIGINT, SIGTERM
 _CLEAN_STATUSES = frozenset({0, 130, 143})  # 0; 128 + SIGINT and 128 + SIGTERM, as a shell around the node reports them
 UNCLEAN_RESULTS = frozenset({"signal", "core-dump", "oom-kill", "watchdog", "timeout"})
@@ -77,11 +77,11 @@ class UnitState:
         """
         if self.running is not False:
             return False if self.running else None
-        if self.result in UNCLEAN_RESULTS or self.exit_code == _DUMPED:
+        if self.result in UNCLEAN_RESULTS or self.exit_code == DUMPED:
             return True
-        if self.exit_code == _KILLED and self.exit_status is not None:
+        if self.exit_code == KILLED and self.exit_status is not None:
             return self.exit_status not in _CLEAN_SIGNALS
-        if self.exit_code == _EXITED and self.exit_status in _CLEAN_STATUSES:
+        if self.exit_code == EXITED and self.exit_status in _CLEAN_STATUSES:
             return False
         return None
 

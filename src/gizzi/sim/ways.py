@@ -91,7 +91,15 @@ class FleetSsh:
     def __init__(self, fleet: SimFleet) -> None:
         self._fleet = fleet
 
-    async def run(self, validator: Validator, command: Sequence[str], *, limit_bytes: int = 1_000_000) -> str:
+    async def run(
+        self,
+        validator: Validator,
+        command: Sequence[str],
+        *,
+        limit_bytes: int = 1_000_000,
+        timeout_s: float | None = None,
+        with_stderr: bool = False,
+    ) -> str:
         host = self._fleet.hosts.get(validator.number)
         if host is None:
             raise SourceError("refused", f"there is no host of validator {validator.number} in the simulation")

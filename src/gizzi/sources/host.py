@@ -1,6 +1,6 @@
 """What a validator's host says of itself over SSH: the unit's state, the disk, the memory, the processors, the open files.
 
-Every command only reads, is a fixed list of arguments, and stands with its reader: `unit_command` in gizzi.readers.systemd, the others in
+Every command only reads, is a fixed list of arguments, and stands with its reader: `state_command` in gizzi.readers.manager, the others in
 gizzi.readers.resources. What one of them cannot tell is left out; only where nothing can be told does the source fail.
 """
 
@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from gizzi import Settings, SourceError, Validator, source
+from gizzi import CommandFailed, Settings, SourceError, Validator, source
 from gizzi.readers import resources
+from gizzi.readers.docker import is_absent
+from gizzi.readers.manager import state_command, state_reader
 from gizzi.readers.resources import CPU_AND_MEMORY_COMMAND, disk_command, fds_command, fds_list_command
-from gizzi.readers.systemd import UnitState, UnreadableUnit, unit_command, unit_state
+from gizzi.readers.systemd import UnitState, UnreadableUnit
 
 GIVES = (
     "unit_active",
@@ -68,12 +70,12 @@ async def host(validator: Validator, ssh: Ssh, settings: Settings, memory: dict[
     """The unit's state and the host's resources over SSH."""
     asker = _Asker(ssh, validator)
     try:
-        command = unit_command(settings.ssh.manager, validator.unit) if validator.unit else None
+        command = state_command(settings.ssh.manager, validator.unit) if validator.unit else None
     except UnreadableUnit as error:
         raise SourceError("unreadable", f"validator {validator.number}: {error}") from None
     seen: dict[str, Any]
     seen, (disk,), (cpu, ram) = await asyncio.gather(
-        _unit(asker, command),
+        _unit(asker, command, state_reader(settings.ssh.manager)),
         asker.ask(disk_command(validator.data_dir), resources.disk),
         asker.ask(CPU_AND_MEMORY_COMMAND, resources.cpu_times, resources.memory),
     )
@@ -94,12 +96,13 @@ async def host(validator: Validator, ssh: Ssh, settings: Settings, memory: dict[
     return seen
 
 
-async def _unit(asker: _Asker, command: Sequence[str] | None) -> dict[str, Any]:
+async def _unit(asker: _Asker, command: Sequence[str] | None, read: Callable[[str], UnitState]) -> dict[str, Any]:
     if command is None:
         return {}
-    unit: UnitState | None = (await asker.ask(command, unit_state))[0]
+    unit: UnitState | None = (await asker.ask(command, read))[0]
     if unit is None:
-        return {}
+        absent = any(isinstance(error, CommandFailed) and is_absent(error.stderr) for error in asker.failures)
+        return {"unit_state": "not-found"} if absent else {}
     open_files = await _open_files(asker, unit.pid) if unit.pid else None
     return unit_values(unit) if open_files is None else {**unit_values(unit), "fds_open": open_files}
 

@@ -6,17 +6,14 @@ The commands only read, are fixed lists of arguments, and stand with their reade
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from gizzi import CommandFailed, Settings, SourceError, Validator, source
+from gizzi import CommandFailed, Settings, SourceError, Ssh, Validator, source
 from gizzi.readers import journal as log
 from gizzi.readers.systemd import UnitState, UnreadableUnit, unit_command, unit_state
+from gizzi.sources._container import container_log
 
 GIVES = ("equivocations", "equivocation_ids", "own_equivocations", "genesis_line", "peer_abuse_lines", "unclean_stop")
-
-
-class Ssh(Protocol):
-    async def run(self, validator: Validator, command: Sequence[str]) -> str: ...
 
 
 def _applies(validator: Validator, settings: Settings) -> bool:
@@ -27,6 +24,8 @@ def _applies(validator: Validator, settings: Settings) -> bool:
 async def journal(validator: Validator, ssh: Ssh, settings: Settings, memory: dict[str, Any]) -> dict[str, Any]:
     """The unit's log over SSH."""
     manager, unit = settings.ssh.manager, validator.unit
+    if manager == "docker":
+        return await container_log(validator, ssh, memory)
     try:
         state = await _state(validator, ssh, unit_command(manager, unit))
     except UnreadableUnit as error:
