@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -125,6 +126,46 @@ def test_any_change_of_any_row_is_found(added: list[Entry], tamper: Callable[[sq
         opened.store.close()
 
 
+CHANGES = ["{} || ' '", "' ' || {}", "upper({})", "lower({})", "{} + 1", "-{}", "replace({}, 'a', 'b')"]
+CHANGES += ["''", "NULL", "0", "cast({} as blob)", "cast({} as real)"]
+    "{} || ' '",
+    "' ' || {}",
+    "upper({})",
+    "lower({})",
+    "{} + 1",
+    "-{}",
+    "''",
+    "NULL",
+    "0",
+    "cast({} as blob)",
+    "cast({} as real)",
+    "replace({}, 'a', 'b')",
+]
+
+
+def test_every_column_of_every_row_is_under_the_chain_or_a_signature(opened: Opened) -> None:
+    """Each is changed in every way above, one at a time, and put back."""
+    kept: dict[str, list[Any]] = {}
+    opened.raw(lambda raw: kept.update({table: rows(raw, table) for table in TABLES}))
+    seen: set[tuple[str, str]] = set()
+
+    def edit(statement: str) -> bool:
+        try:
+            return opened.raw(lambda raw: raw.execute(statement) and None)
+        except sqlite3.IntegrityError:
+            return False
+
+    for table, found in kept.items():
+        for row, name, change in itertools.product(found, found[0], CHANGES):
+            first = next(iter(row))
+            if edit(f"UPDATE {table} SET {name} = {change.format(name)} WHERE {first} = '{row[first]}'"):
+                seen.add((table, name))
+                assert not opened.verify().ok, (table, name, change, row)
+                opened.raw(lambda raw, table=table, found=found: put(raw, table, found))
+    assert seen == {(table, name) for table, found in kept.items() for name in found[0]}
+    assert opened.verify().ok
+
+
 @given(st.lists(entries, max_size=8))
 def test_what_was_not_changed_is_whole(added: list[Entry]) -> None:
     opened = Opened(added)
@@ -200,14 +241,8 @@ def test_the_same_without_the_keys_folder_is_whole_and_says_that_nobody_vouches_
 def test_a_forged_key_beside_the_true_ones(opened: Opened) -> None:
     def work(raw: sqlite3.Connection) -> None:
         root = rows(raw, "memory_keys")[0]["issuer"]
-        put(
-            raw,
-            "memory_keys",
-            [
-                *rows(raw, "memory_keys"),
-                {"key": FORGED["role-0"].public, "author": "role-0", "from_entry": 3, "issuer": root, "signature": "00" * 64},
-            ],
-        )
+        forged = {"key": FORGED["role-0"].public, "author": "role-0", "from_entry": 3, "issuer": root, "signature": "00" * 64}
+        put(raw, "memory_keys", [*rows(raw, "memory_keys"), forged])
 
     opened.raw(work)
     assert "key of role-0 is not signed by the root key" in opened.verify().fault
