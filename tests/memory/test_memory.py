@@ -269,3 +269,15 @@ def test_an_entry_is_printable_and_bounded_whatever_it_is_made_of(author: str, e
 def test_an_entry_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         entry(**wrong)
+
+
+def test_where_the_keys_lie(tmp_path: Path) -> None:
+    def folder(url: str) -> Path:
+        keys = keys_of(url, tmp_path)
+        assert isinstance(keys, FolderKeys)
+        return keys.folder
+
+    assert folder("sqlite:////var/lib/gizzi/gizzi.db") == Path("/var/lib/gizzi/gizzi.db.keys")
+    assert folder("postgresql://gizzi:secret@db.example:5433/../x") == tmp_path / "keys" / "db.example-5433-..-x"
+    assert folder("postgresql+psycopg://db.example/gizzi") == tmp_path / "keys" / "db.example-default-gizzi"
+    assert isinstance(keys_of("sqlite://", tmp_path), SeededKeys)
