@@ -107,7 +107,7 @@ def tamperings(draw: st.DrawFn) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(entries, min_size=1, max_size=5), tamperings(), st.booleans())
 def test_any_change_of_any_row_is_found(added: list[Entry], tamper: Callable[[sqlite3.Connection], None], noted: bool) -> None:
     opened = Opened(added)
@@ -268,15 +268,29 @@ def test_everything_emptied_and_a_new_head_made(opened: Opened) -> None:
     assert opened.verify().fault == "entry 1 is missing: 5 were noted beside the keys, and the memory is empty"
 
 
-def test_nothing_is_added_to_a_head_that_was_changed(opened: Opened) -> None:
-    """Or the next entry would sign the forged state."""
+@pytest.mark.parametrize("vouched", [None, "true root", "own root"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_nothing_is_added_to_a_head_that_was_changed(opened: Opened, signed: bool, vouched: str | None) -> None:
+    """Or the next entry would sign the forged state. The intruder cuts the end off, and signs with a key of their own."""
+    forger, own_root = FORGED["role-1"], Signer(b"r" * 32)
 
     def work(raw: sqlite3.Connection) -> None:
         raw.execute("DELETE FROM memory_entries WHERE number > 3")
-        raw.execute("UPDATE memory_head SET entries = 3, hash = (SELECT hash FROM memory_entries WHERE number = 3)")
+        last = raw.execute("SELECT hash FROM memory_entries WHERE number = 3").fetchone()[0]
+        head = rows(raw, "memory_head")[0] | {"entries": 3, "hash": last}
+        if signed:
+            head["key"] = forger.public
+            head["signature"] = forger.sign(chain.head_message(head))
+        put(raw, "memory_head", [head])
+        if vouched is not None:
+            issuer = own_root.public if vouched == "own root" else rows(raw, "memory_keys")[0]["issuer"]
+            key = {"key": forger.public, "author": "role-1", "from_entry": 1, "issuer": issuer}
+            key["signature"] = own_root.sign(chain.key_message(head["memory"], key))
+            put(raw, "memory_keys", [*rows(raw, "memory_keys"), key])
 
     opened.raw(work)
-    with pytest.raises(memory.StoreError, match=r"head.*gizzi memory verify"):
+    assert not opened.verify().ok
+    with pytest.raises(memory.StoreError, match=r"head.*gizzi memory verify|another root key"):
         asyncio.run(opened.memory.add(Entry(at=AT, author="role-1", kind="note", event="goes on")))
 
 
