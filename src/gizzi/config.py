@@ -137,10 +137,8 @@ def find_file() -> Path | None:
 
 
 def state_folder() -> Path:
-    """Where what must outlast a restart lies, beside the store: systemd's StateDirectory=, else the user's state folder."""
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    home = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    return Path(given) if given else Path(home) / "gizzi"
+    """Where what must outlast a restart lies, for the account that runs."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "gizzi"
 
 
 def load(file: Path | str | None = None, *, need_fleet: bool = False) -> Settings:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from gizzi.clock import LiveClock
 from gizzi.memory import Memory, keys_of
 from gizzi.store import Store, open_store
+from gizzi.store import memory_schema as tables
 from tools.stores import postgres_server
 
 
@@ -23,12 +25,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/gizzi.db"
     server: str = request.getfixturevalue("postgres_url")
-    name = f"of_{abs(hash(request.node.name)):x}"
-    engine = create_engine(server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return server.replace("/postgres", f"/{name}")
+    opened = open_store(server)
+    opened.run_now(lambda c: [c.execute(table.delete()) for table in tables.tables.sorted_tables])
+    opened.run_now(lambda c: c.execute(tables.head.insert().values(memory=token_hex(16), entries=0, hash="", key="", signature="")))
+    opened.run_now(lambda c: c.execute(text("DELETE FROM meta WHERE key = 'mark'")))
+    opened.close()
+    return server
 
 
 @pytest.fixture

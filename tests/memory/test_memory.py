@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -269,3 +271,32 @@ def test_an_entry_is_printable_and_bounded_whatever_it_is_made_of(author: str, e
 def test_an_entry_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         entry(**wrong)
+
+
+def test_where_the_keys_lie(tmp_path: Path) -> None:
+    def folder(url: str) -> Path:
+        keys = keys_of(url, tmp_path)
+        assert isinstance(keys, FolderKeys)
+        return keys.folder
+
+    assert folder("sqlite:////var/lib/gizzi/gizzi.db") == Path("/var/lib/gizzi/gizzi.db.keys")
+    assert folder("postgresql://gizzi:secret@db.example:5433/../x") == tmp_path / "keys" / "db.example-5433-..-x"
+    assert folder("postgresql+psycopg://db.example/gizzi") == tmp_path / "keys" / "db.example-default-gizzi"
+    assert isinstance(keys_of("sqlite://", tmp_path), SeededKeys)
+
+
+async def test_a_memory_whose_keys_are_lost_begins_anew_as_the_docs_say(tmp_path: Path) -> None:
+    page = (TESTS.parent / "docs" / "explanation" / "memory.md").read_text()
+    (statements,) = re.findall(r'^sqlite3 gizzi.db "(.*)"$', page, flags=re.MULTILINE)
+    url = f"sqlite:///{tmp_path}/gizzi.db"
+    for turn in range(2):
+        store = open_store(url)
+        memory = Memory(store, LiveClock(), keys_of(url, tmp_path))
+        assert await memory.add(entry("found")) == 1, turn
+        assert len(await memory.search("found")) == 1
+        assert (await memory.verify()).ok
+        store.close()
+        if turn == 0:
+            (tmp_path / "gizzi.db.keys").rename(tmp_path / "lost")
+            with sqlite3.connect(tmp_path / "gizzi.db") as raw:
+                raw.executescript(statements)

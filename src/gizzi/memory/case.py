@@ -95,15 +95,19 @@ def entry_of(case: Case, at: float, author: str, tags: tuple[str, ...] = ()) -> 
 
 def case_of(stored: Stored) -> Case | None:
     """The case in an entry; None where it holds none."""
-    if stored.entry.kind != KIND:
-        return None
+    entry = stored.entry
+    return read_case(entry.body, stored.number, round(entry.at * 1000), entry.incident) if entry.kind == KIND else None
+
+
+def read_case(body: str, number: int, at_ms: int, incident: int | None) -> Case | None:
+    """The case in the body of an entry; None where it is not what `entry_of` writes."""
     try:
-        return _case(json.loads(stored.entry.body), stored)
+        return _case(json.loads(body), number, at_ms / 1000, incident)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
 
 
-def _case(body: dict[str, Any], stored: Stored) -> Case:
+def _case(body: dict[str, Any], number: int, at: float, incident: int | None) -> Case:
     situation = Situation(
         rule=str(body["rule"]),
         severity=str(body["severity"]),
@@ -123,9 +127,9 @@ def _case(body: dict[str, Any], stored: Stored) -> Case:
         model=_text(body["model"]),
         cost_usd=_text(body["cost_usd"]),
         lasted_s=None if body["lasted_ms"] is None else int(body["lasted_ms"]) / 1000,
-        incident=stored.entry.incident,
-        number=stored.number,
-        closed_at=stored.entry.at,
+        incident=incident,
+        number=number,
+        closed_at=at,
     )
 
 

@@ -41,6 +41,11 @@ class Signer:
 
 
 class Keys(Protocol):
+    @property
+    def place(self) -> str:
+        """Where they lie, for a person."""
+        ...
+
     def root(self) -> Signer:
         """Made at first use, as every other. Raises StoreError where it cannot be read or made."""
         ...
@@ -60,6 +65,8 @@ class Keys(Protocol):
 
 class SeededKeys:
     """Keys that follow from a seed, and lie nowhere: for a store in memory. Whoever knows the seed can sign."""
+
+    place = "no folder: they follow from a seed"
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
@@ -94,6 +101,7 @@ class FolderKeys:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.place = str(folder)
         self._signers: dict[Path, Signer] = {}
 
     def root(self) -> Signer:

@@ -129,9 +129,27 @@ class Memory:
         if len(rows) != 1:
             raise StoreError(f"the memory's head is gone from the store: {_LOOK}")
         head = rows[0]
-        if head != self._own_head and (fault := verify.head_fault(head)):
-            raise StoreError(f"{fault}: {_LOOK}")
+        if head != self._own_head:
+            self._check(connection, head)
         return head
+
+    def _check(self, connection: Connection, head: Row) -> None:
+        """Raises StoreError where a head does not hold: to add to it would be to sign it."""
+        fault = verify.head_fault(head)
+        if fault is None and head["entries"]:
+            rows = rows_of(connection, select(schema.keys).where(schema.keys.c.key == head["key"]))
+            if rows and rows[0]["issuer"] != self._keys.root().public:
+                raise StoreError(self._another_root())
+            if not rows or not verify.key_holds(head["memory"], rows[0], rows[0]["issuer"]):
+                fault = "the memory's head is signed with a key that the root key did not sign"
+        if fault is not None:
+            raise StoreError(f"{fault}: {_LOOK}")
+
+    def _another_root(self) -> str:
+        return (
+            f"the memory in the store was signed under another root key than the one in {self._keys.place}; "
+            "copy the keys from the machine that wrote it, or see docs/explanation/memory.md"
+        )
 
     def _move(self, connection: Connection, old: Row, new: Row, signer: Signer) -> None:
         table = schema.head
@@ -148,10 +166,7 @@ class Memory:
         known = {row.key: row.issuer for row in connection.execute(select(table.c.key, table.c.issuer))}
         roots = [key for key, issuer in known.items() if key == issuer]
         if roots != ([] if number == 1 else [root.public]):
-            raise StoreError(
-                "the memory in the store was signed under another root key; copy the keys' folder from the machine that wrote it, "
-                "or see docs/explanation/memory.md"
-            )
+            raise StoreError(self._another_root())
         if not roots:
             self._vouch(connection, memory, root, root.public, "root", 0)
         if signer.public not in known:

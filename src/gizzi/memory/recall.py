@@ -1,7 +1,7 @@
 """Which closed cases are most like an incident: its rule, the alerts that came with it, where it is, and the words of its summary.
 
 Words are weighed as BM25 does, against the incident's own score, so that they count between 0 and 1. The weights were chosen on the
-histories of `benchmarks/recall.py` with another seed than it reports.
+histories of `benchmarks/recall.py` with other seeds than the one it reports.
 """
 
 from __future__ import annotations
@@ -10,23 +10,33 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from gizzi.memory.case import KIND, Case, Situation, case_of
-from gizzi.memory.entry import stored_of
-from gizzi.memory.rows import rows_of
+from gizzi.memory.case import KIND, Case, Situation, read_case
 from gizzi.store import memory_schema as schema
 
 MOST_CASES = 20_000
 """The newest that are kept in memory."""
-SAME_RULE, ALERTS, WORDS, VALIDATORS, CHAIN, SEVERITY, RECENT = 2.0, 2.0, 2.0, 1.0, 0.5, 0.25, 0.25
+SAME_RULE, ALERTS, WORDS, VALIDATORS, CHAIN, SEVERITY, RECENT = 1.0, 2.0, 2.0, 1.0, 0.5, 0.25, 0.25
 LEAST_WORDS = 0.5
 """Without a rule in common, the summaries must be as alike as this."""
+MANY = 100
 HALF_LIFE_S = 30 * 86400.0
 _K1, _B = 1.2, 0.75
 _WORD = re.compile(r"[^\W\d]{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A case, and what is compared of it. length: words in its summary."""
+
+    case: Case
+    rules: frozenset[str]
+    validators: frozenset[int]
+    length: int
 
 
 class Recall:
@@ -34,51 +44,64 @@ class Recall:
 
     def __init__(self) -> None:
         self._read_to = 0
-        self._cases: list[Case] = []
-        self._words: list[Counter[str]] = []
-        self._holders: dict[str, list[int]] = defaultdict(list)
+        self._cases: list[_Known] = []
+        self._words: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        """Word -> (place of a case, how often it is in its summary)."""
+        self._rules: dict[str, list[int]] = defaultdict(list)
         self._length = 0
 
     def read_new(self, connection: Connection) -> None:
         table = schema.entries
-        query = select(table).where(table.c.number > self._read_to, table.c.kind == KIND).order_by(table.c.number.desc()).limit(MOST_CASES)
-        for row in reversed(rows_of(connection, query)):
-            self._read_to = row["number"]
-            case = case_of(stored_of(row))
+        columns = table.c.number, table.c.at_ms, table.c.incident, table.c.body
+        query = select(*columns).where(table.c.number > self._read_to, table.c.kind == KIND).order_by(table.c.number.desc())
+        for number, at_ms, incident, body in reversed(connection.execute(query.limit(MOST_CASES)).all()):
+            self._read_to = number
+            case = read_case(body, number, at_ms, incident)
             if case is not None:
                 self.add(case)
 
     def add(self, case: Case) -> None:
-        words = Counter(_words(case.situation.summary))
-        self._cases.append(case)
-        self._words.append(words)
-        self._length += words.total()
-        for word in words:
-            self._holders[word].append(len(self._cases) - 1)
+        words, place = Counter(words_of(case.situation.summary)), len(self._cases)
+        known = _Known(
+            case, frozenset((case.situation.rule, *case.situation.alert_rules)), frozenset(case.situation.validators), words.total()
+        )
+        self._cases.append(known)
+        self._length += known.length
+        for word, times in words.items():
+            self._words[word].append((place, times))
+        for rule in known.rules:
+            self._rules[rule].append(place)
 
     def rank(self, situation: Situation, now: float) -> Iterator[Case]:
         """Those that are alike at all, the most like first, the newer first where they are equally so."""
-        words = self._word_scores(situation.summary)
-        scored = [
-            (score, place) for place, case in enumerate(self._cases) if (score := _score(situation, case, words.get(place, 0.0), now))
-        ]
+        words = self._word_scores(Counter(words_of(situation.summary)))
+        rules, validators = frozenset((situation.rule, *situation.alert_rules)), frozenset(situation.validators)
+        places = {place for rule in rules for place in self._rules.get(rule, ())}
+        places |= {place for place, score in words.items() if score >= LEAST_WORDS}
+        scored = []
+        for place in places:
+            known = self._cases[place]
+            score = (
+                WORDS * words.get(place, 0.0) + ALERTS * _overlap(rules, known.rules) + VALIDATORS * _overlap(validators, known.validators)
+            )
+            scored.append((score + _plain_score(situation, known.case, now), place))
         for _, place in sorted(scored, reverse=True):
-            yield self._cases[place]
+            yield self._cases[place].case
 
-    def _word_scores(self, summary: str) -> dict[int, float]:
-        """Place of a case -> how much of the summary's weight it shares, 0 to 1."""
+    def _word_scores(self, asked: Counter[str]) -> dict[int, float]:
+        """Place of a case -> how much of the summary's weight it shares, 0 to 1. Words that most of many cases have weigh nothing."""
         count = len(self._cases)
         average = self._length / count if count and self._length else 1.0
-        asked = Counter(_words(summary))
         scores: dict[int, float] = defaultdict(float)
         own = 0.0
         for word, times in asked.items():
-            holders = self._holders.get(word, [])
+            holders = self._words.get(word, [])
+            if len(holders) > max(MANY, count // 2):
+                continue
             weight = math.log(1 + (count - len(holders) + 0.5) / (len(holders) + 0.5))
             own += weight * _saturated(times, asked.total() / average)
-            for place in holders:
-                found = self._words[place]
-                scores[place] += weight * _saturated(found[word], found.total() / average)
+            for place, found in holders:
+                scores[place] += weight * _saturated(found, self._cases[place].length / average)
         return {place: min(1.0, score / own) for place, score in scores.items()} if own else {}
 
 
@@ -86,27 +109,21 @@ def _saturated(times: int, length: float) -> float:
     return times * (_K1 + 1) / (times + _K1 * (1 - _B + _B * length))
 
 
-def _score(asked: Situation, case: Case, words: float, now: float) -> float:
-    """0: not alike."""
+def _plain_score(asked: Situation, case: Case, now: float) -> float:
     found = case.situation
-    rules, others = {asked.rule, *asked.alert_rules}, {found.rule, *found.alert_rules}
-    if not rules & others and words < LEAST_WORDS:
-        return 0.0
-    age_s = max(0.0, now - case.closed_at)
     return (
         SAME_RULE * (asked.rule == found.rule)
-        + ALERTS * _overlap(rules, others)
-        + WORDS * words
-        + VALIDATORS * _overlap(set(asked.validators), set(found.validators))
         + CHAIN * (asked.chain is not None and asked.chain == found.chain)
         + SEVERITY * (asked.severity == found.severity)
-        + RECENT * 2 ** -(age_s / HALF_LIFE_S)
+        + RECENT * 2 ** -(max(0.0, now - case.closed_at) / HALF_LIFE_S)
     )
 
 
-def _overlap(one: set[Any], other: set[Any]) -> float:
-    return len(one & other) / len(one | other) if one or other else 0.0
+def _overlap(one: frozenset[Any], other: frozenset[Any]) -> float:
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared) if shared else 0.0
 
 
-def _words(text: str) -> list[str]:
+def words_of(text: str) -> list[str]:
+    """Words without figures, which differ each time."""
     return _WORD.findall(text.lower())

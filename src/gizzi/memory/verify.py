@@ -123,7 +123,7 @@ class Check:
         if self._root is not None and roots != [self._root]:
             return self._found("the root key in the store is not the one that lies with the keys")
         for row in self._keys.values():
-            if not _key_holds(self._head["memory"], row, roots[0]):
+            if not key_holds(self._head["memory"], row, roots[0]):
                 return self._found(f"the key of {_shown(row['author'])} is not signed by the root key: it was added or changed")
         return None
 
@@ -157,7 +157,7 @@ def one_holds(connection: Connection, number: int, root: str | None) -> bool:
     row = pair[-1]
     keys = {key["key"]: key for key in rows_of(connection, select(schema.keys).where(schema.keys.c.key == row["key"]))}
     key = keys.get(row["key"])
-    if key is None or not _key_holds(head[0]["memory"], key, root or key["issuer"]):
+    if key is None or not key_holds(head[0]["memory"], key, root or key["issuer"]):
         return False
     previous = pair[0]["hash"] if number > 1 else chain.first_hash(head[0]["memory"])
     return _entry_fault(row, previous, keys) is None
@@ -175,7 +175,8 @@ def _entry_fault(row: Mapping[str, Any], previous: str, keys: Mapping[str, Mappi
     return None
 
 
-def _key_holds(memory: str, row: Mapping[str, Any], root: str) -> bool:
+def key_holds(memory: str, row: Mapping[str, Any], root: str) -> bool:
+    """Whether a row of memory_keys is what the root key signed."""
     return chain.is_well_typed(row) and row["issuer"] == root and chain.holds(root, row["signature"], chain.key_message(memory, row))
 
 
