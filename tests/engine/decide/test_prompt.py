@@ -33,6 +33,8 @@ PLANTED = (
     "é🏆" * 5_000,
 )
 
+MARKS = ("instructions and answer", "SYSTEM", '"action"', "xxxx")
+
 
 def situation(incident: Any = None, watched: int = 7, version: str = "1.0", evil: str = "") -> Situation:
     incident = incident or incident_of(6)

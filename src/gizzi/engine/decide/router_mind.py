@@ -62,7 +62,7 @@ class RouterMind:
 
     async def think(self, question: Question) -> Reply:
         from pydantic_ai import Agent, NativeOutput, UsageLimits
-        from pydantic_ai.exceptions import AgentRunError, UserError
+        from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 
         model = _models().RouterModel(
             self._router,
@@ -83,6 +83,9 @@ class RouterMind:
                 run = await agent.run(question.prompt, usage_limits=limits)
         except TimeoutError:
             raise NoReply(f"the {question.tier} tier gave no answer in {question.limit_s:.0f} s", _cost(model.bills)) from None
+        except UsageLimitExceeded:
+            why = f"{_names(model.bills)}: it went on looking things up and did not decide"
+            raise NoReply(why, _cost(model.bills)) from None
         except (AgentRunError, UserError):
             why = f"{_names(model.bills) or question.tier}: its answer broke the form asked for {CORRECTIONS + 1} times"
             raise NoReply(why, _cost(model.bills)) from None
