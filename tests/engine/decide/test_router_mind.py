@@ -21,6 +21,7 @@ from gizzi.engine.decide.decider import Decider, Thought
 from gizzi.engine.decide.router_mind import RouterMind
 from gizzi.fleet.facts import Facts
 from gizzi.fleet.fleet import Fleet
+from gizzi.fleet.observation import Collected
 from gizzi.models.router import Router
 from gizzi.reach import Reach
 from tools.deciding import ROLE, incident_of, said
@@ -41,10 +42,16 @@ class Node:
         return {"peers": 1, "isSyncing": False}
 
 
+def seen(number: int, at: float) -> Collected:
+    values = {"peers": 1 if number == 6 else 20, "block_height": 5, "version": "1.0 sk-live-0123456789abcdefghijklmnop"}
+    return Collected(number, "metrics", at, values, None, 600.0)
+
+
+Asked = tuple[FakeProvider, RouterMind, Decider]
+
+
 @asynccontextmanager
-async def asked(
-    folder: Path, *replies: Any, tier: str = "standard", **more: Any
-) -> AsyncIterator[tuple[FakeProvider, RouterMind, Decider]]:
+async def asked(folder: Path, *replies: Any, tier: str = "standard", **more: Any) -> AsyncIterator[Asked]:
     async with provider(*replies) as fake:
         rows = {"mine/m": {"tier": tier, "price": {"input": 1, "output": 2}}}
         tiers = {"local": [], "standard": [], "frontier": [], tier: ["mine/m"]}
