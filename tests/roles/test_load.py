@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gizzi.config import Settings, parse
 from gizzi.errors import ConfigError, NotFound
-from gizzi.roles.load import ON_CALL, TOOLS, load_roles, read_role, role_named
+from gizzi.roles.load import ON_CALL, TOOLS, load_roles, read_role, role_named, with_budgets
 
 WHOLE = """---
 # a comment
@@ -143,3 +143,11 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "roles" / "bad.md").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"bad\.md cannot be read"):
         load_roles(settings(tmp_path))
+
+
+def test_a_roles_budget_counts_unless_the_configuration_has_one() -> None:
+    role = read_role(WHOLE, "disk.md")
+    base = parse({"budget": {"roles": {"other": 2}}}, "test")
+    assert with_budgets(base, {role.name: role}).budget.roles == {"disk-watch": Decimal("0.50"), "other": Decimal(2)}
+    strict = parse({"budget": {"roles": {"disk-watch": 0}}}, "test")
+    assert with_budgets(strict, {role.name: role}).budget.roles == {"disk-watch": Decimal(0)}

@@ -103,7 +103,6 @@ class Toolbox:
         async def look() -> Found:
             number = self._validator(validator).number
             history, now = self.sight.fleet.histories[number], self.sight.clock.now()
-            self.sight.fleet.view(number, now)
             found: list[tuple[str | None, str]] = []
             for name, track in sorted(history.tracks.items()):
                 age = "" if track.expires_at >= now else f" (not fresh: seen {duration_text(now - track.at)} ago)"
