@@ -55,7 +55,7 @@ async def asked(folder: Path, *replies: Any, tier: str = "standard", **more: Any
     async with provider(*replies) as fake:
         rows = {"mine/m": {"tier": tier, "price": {"input": 1, "output": 2}}}
         tiers = {"local": [], "standard": [], "frontier": [], tier: ["mine/m"]}
-        async with Router(settings_for(fake.url, folder, models=rows, tiers=tiers, **more)) as router:
+        async with Router(settings_for(fake.url, folder, **{"models": rows, "tiers": tiers, **more})) as router:
             mind = RouterMind(router)
             clock = LiveClock()
             fleet = Fleet([Validator(number=n, chain="main") for n in range(1, 8)], {"main": Chain(id="main", authorities=21)})
@@ -139,6 +139,28 @@ async def test_without_money_the_rule_decides(tmp_path: Path) -> None:
         thought = await decide(decider)
         assert fake.calls == 0
     assert thought.decision.tier == "reflex" and "budget" in thought.decision.reasoning
+
+
+@pytest.mark.parametrize("standard", ["escalate", "wait"])
+async def test_a_critical_incident_of_a_chain_is_voted_on_by_both_tiers(standard: str, tmp_path: Path) -> None:
+    votes = {"mine/m": said(standard), "mine/f": said("escalate")}
+    price = {"input": 1, "output": 2}
+    rows = {"mine/m": {"tier": "standard", "price": price}, "mine/f": {"tier": "frontier", "price": price}}
+
+    def answer(request: Any) -> bytes:
+        return chat(votes[f"mine/{json.loads(request.body)['model']}"])
+
+    async with asked(tmp_path, answer, models=rows, tiers={"standard": ["mine/m"], "frontier": ["mine/f"]}) as (fake, _, decider):
+        incident = incident_of(6, rule="chain_stalled", severity="critical")
+        for alert in list(incident.alerts.values()):
+            alert.subject = "chain/main"
+        now = decider.sight.clock.now()
+        situation = reflex.Situation(incident, decider.sight.fleet.chain_view("main", now), {6: CLEAN}, now=now)
+        thought = await decider.decide(incident, situation)
+        assert sorted(body["model"] for body in fake.asked) == ["f", "m"]
+    assert thought.decision.action == "escalate"
+    assert f"standard (mine/m): {standard}, frontier (mine/f): escalate" in thought.notes[-1]
+    assert ("agree to escalate" if standard == "escalate" else "do not agree") in thought.notes[-1]
 
 
 async def test_the_ledger_knows_which_role_asked_and_why(tmp_path: Path) -> None:
