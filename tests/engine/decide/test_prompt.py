@@ -83,7 +83,7 @@ def test_what_is_shown_can_be_cited_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("planted", PLANTED, ids=range(len(PLANTED)))
 def test_what_is_planted_stays_one_bounded_line_inside_the_fence(planted: str) -> None:
-    incident = incident_of(6, text=planted, evidence=[("6/peers", planted), ("6/log", planted)])
+    incident = incident_of(6, text=planted, evidence=[("6/peers", planted), ("6/log", planted), (f"6/{planted}", "x")])
     cases = [case(n, reasoning=planted, verdict=None) for n in range(20)]
     for prompt in (
         built(incident=incident, version=planted, evil=planted, cases=cases),

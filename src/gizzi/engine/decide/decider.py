@@ -18,6 +18,7 @@ from gizzi.engine.decide.recall import Case, Recall, Search
 from gizzi.engine.decide.tools import Sight
 from gizzi.engine.decide.votes import Vote, agreed
 from gizzi.errors import GizziError
+from gizzi.readers.text import one_line
 from gizzi.roles.load import Role
 
 TIERS_OF_SEVERITY: Mapping[str, DecisionTier] = {"low": "standard", "medium": "standard", "high": "frontier", "critical": "frontier"}
@@ -128,7 +129,7 @@ class Decider:
         return Thought(await self._calibrated(decision), work.cost_usd, work.notes, reply.route)
 
     def _by_rule(self, work: Work) -> Thought:
-        why = work.notes[-1] if work.notes else "no model answered"
+        why = one_line(work.notes[-1], 300) if work.notes else "no model answered"
         decision = replace(work.reflex, reasoning=f"{work.reflex.reasoning} (Decided by rule: {why}.)")
         return Thought(decision, work.cost_usd, work.notes)
 

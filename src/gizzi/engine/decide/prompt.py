@@ -22,7 +22,7 @@ from gizzi.models.hard import BYTES_PER_TOKEN
 PROMPT_TOKENS = 6000
 SHORT_TOKENS = 1200
 """Where the same has happened before and its remedy worked."""
-LONGEST_LINE = 240
+LONGEST_LINE, LONGEST_ID = 240, 100
 MOST_ALERTS, MOST_VALIDATORS, MOST_CASES = 40, 12, 5
 
 RULES = """
@@ -66,8 +66,8 @@ class _Page:
         """Lines of (observation id, text) below a title of ours; without an id it cannot be cited."""
         titled, left_out = False, 0
         for observation, said in items:
-            shown = clean(said, self.nonce)
-            line = f"{observation}: {shown}" if observation else f"- {shown}"
+            shown, name = clean(said, self.nonce), clean(observation or "", self.nonce, LONGEST_ID)
+            line = f"{name}: {shown}" if name else f"- {shown}"
             size = len(line.encode("utf-8", "replace")) + 1 + (0 if titled else len(title) + 2)
             if left_out or size > self.left_bytes:
                 left_out += 1
@@ -77,8 +77,8 @@ class _Page:
                 titled = True
             self.lines.append(line)
             self.left_bytes -= size
-            if observation:
-                self.evidence.add(observation, shown)
+            if name:
+                self.evidence.add(name, shown)
         if left_out:
             self.trusted(f"({left_out} more lines of: {title})")
 

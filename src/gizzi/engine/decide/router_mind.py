@@ -77,7 +77,7 @@ class RouterMind:
         agent: Any = Agent(
             model, output_type=NativeOutput(Said), instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools)
         )
-        limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2, tool_calls_limit=None)
+        limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2)
         try:
             async with asyncio.timeout(question.limit_s):
                 run = await agent.run(question.prompt, usage_limits=limits)

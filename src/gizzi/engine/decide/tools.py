@@ -17,7 +17,7 @@ from gizzi.clock import Clock, duration_text
 from gizzi.config import Settings, Validator
 from gizzi.engine.decide.evidence import Evidence
 from gizzi.engine.decide.mind import Tool
-from gizzi.engine.decide.prompt import clean
+from gizzi.engine.decide.prompt import LONGEST_ID, clean
 from gizzi.engine.decide.recall import Search
 from gizzi.errors import GizziError
 from gizzi.fleet.fleet import Fleet
@@ -246,8 +246,8 @@ class Toolbox:
         shown: list[str] = []
         left_out = 0
         for observation, said in found:
-            bounded = clean(said, self.nonce, longest)
-            line = f"{observation}: {bounded}" if observation else f"- {bounded}"
+            bounded, name = clean(said, self.nonce, longest), clean(observation or "", self.nonce, LONGEST_ID)
+            line = f"{name}: {bounded}" if name else f"- {bounded}"
             size = len(line.encode("utf-8", "replace")) + 1
             if left_out or size > room:
                 left_out += 1
@@ -255,8 +255,8 @@ class Toolbox:
             room -= size
             self.left_bytes -= size
             shown.append(line)
-            if observation:
-                self.evidence.add(observation, bounded)
+            if name:
+                self.evidence.add(name, bounded)
         more = f"\n({left_out} more lines)" if left_out else ""
         return f"<observed-{self.nonce}>\n" + ("\n".join(shown) or "nothing") + f"\n</observed-{self.nonce}>{more}"
 
