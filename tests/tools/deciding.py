@@ -85,9 +85,10 @@ class Scene:
         return Decider(self.watch, more.pop("role", ROLE), mind, **more)
 
 
-def scene(
-    *faults: Fault, at_s: float = 240.0, **settings: Any
-) -> Callable[[Callable[[Scene], Coroutine[Any, Any, None]]], Callable[[], None]]:
+Test = Callable[[Scene], Coroutine[Any, Any, None]]
+
+
+def scene(*faults: Fault, at_s: float = 240.0, **settings: Any) -> Callable[[Test], Callable[[], None]]:
     """Runs a test in virtual time at that moment of a fleet with these faults."""
 
     def mark(test: Test) -> Callable[[], None]:

@@ -59,6 +59,13 @@ def load_roles(settings: Settings) -> dict[str, Role]:
     return dict(sorted(found.items()))
 
 
+def with_budgets(settings: Settings, roles: Mapping[str, Role]) -> Settings:
+    """The settings in which a role's own budget counts as `[budget.roles]` does, where that names none for it."""
+    own = {role.name: role.budget_usd for role in roles.values() if role.budget_usd is not None}
+    budget = settings.budget.model_copy(update={"roles": {**own, **settings.budget.roles}})
+    return settings.model_copy(update={"budget": budget})
+
+
 def role_named(roles: Mapping[str, Role], name: str) -> Role:
     """Raises NotFound, which names the nearest."""
     if name not in roles:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from gizzi.engine.decide.calibrate import Outcome
 from gizzi.engine.decide.decider import Thought
 from gizzi.engine.decide.mind import NoReply, Question, Reply, ScriptedMind
 from gizzi.errors import StoreError
+from gizzi.sim.scenario import read_scenario
 from tools.deciding import ROLE, Line, Scene, case, said, scene, scripted
 from tools.simulated import fault
 
@@ -213,8 +215,17 @@ def test_what_concerns_a_chain_is_voted_on(standard: str | None, frontier: str |
 @scene(PEERS)
 async def test_a_restart_for_which_there_is_no_room_is_not_proposed(here: Scene) -> None:
     situation = replace(here.situation, reserve=6)
-    thought = await here.decider(scripted(said("restart"))).decide(here.incident, situation)
-    assert thought.decision.action == "escalate" and thought.decision.tier == "reflex" and "quorum" in thought.notes[-1]
+    mind = scripted(said("wait"))
+    thought = await here.decider(mind).decide(here.incident, situation)
+    assert thought.decision.action == "escalate" and mind.asked == [] and "quorum" in thought.notes[-1]
+    for alert in list(here.incident.alerts.values()):
+        del here.incident.alerts[alert.key]
+        alert.rule, alert.severity = "tx_queue_high", "medium"
+        here.incident.alerts[alert.key] = alert
+    mind = scripted(said("restart"), tier="standard")
+    thought = await here.decider(mind).decide(here.incident, situation)
+    assert thought.decision.action == "investigate" and thought.decision.tier == "reflex" and "quorum" in thought.notes[-1]
+    assert len(mind.asked) == 1
 
 
 @scene(PEERS)
@@ -230,6 +241,15 @@ async def test_while_nothing_changes_it_is_not_paid_for_again(here: Scene) -> No
     facts = {6: replace(here.situation.facts[6], in_session_change=True)}
     changed = await decider.decide(here.incident, replace(here.situation, facts=facts))
     assert changed.decision.action == "escalate" and len(mind.asked) == 3
+
+
+@scene(PEERS)
+async def test_what_a_model_decided_stands_for_a_while_where_none_can_be_asked_again(here: Scene) -> None:
+    decider = here.decider(scripted(said("wait")))
+    now = here.situation.now
+    for after, action in ((0, "wait"), (30, "wait"), (890, "wait"), (901, "restart")):
+        assert (await decider.decide(here.incident, replace(here.situation, now=now + after))).decision.action == action
+    assert (await decider.decide(here.incident, replace(here.situation, restart_failed=True))).decision.action == "escalate"
 
 
 @scene(PEERS)
@@ -278,6 +298,12 @@ async def test_a_role_decides_only_about_its_validators(here: Scene) -> None:
     mind = scripted(said("wait"))
     thought = await decided(here, mind, role=replace(ROLE, validators=(1, 2)))
     assert thought.decision.action == "restart" and mind.asked == [] and "does not look after" in thought.notes[0]
+
+
+def test_a_scenarios_replies_are_a_mind() -> None:
+    raw = {"replies": [{"tier": "frontier", "text": "a"}, {"tier": "local", "text": "b"}, {"tier": "frontier", "text": "c"}]}
+    mind = ScriptedMind(read_scenario(raw, Path("scenario.toml")).replies)
+    assert [mind.reaches(tier) for tier in ("local", "standard", "frontier")] == [True, False, True]
 
 
 def test_deciding_loads_no_models_library() -> None:

@@ -11,7 +11,7 @@ from gizzi.alerts.incident import Decision
 from gizzi.clock import within
 from gizzi.engine.decide.mind import DecisionTier, Mind, NoReply, Question, Reply
 from gizzi.engine.decide.parse import Refused, checked, parse
-from gizzi.engine.decide.prompt import RULES, Prompt, build
+from gizzi.engine.decide.prompt import Prompt, build, instructions
 from gizzi.engine.decide.recall import Case, Search, precedent
 from gizzi.engine.decide.tools import Sight, Toolbox
 from gizzi.engine.reflex import Situation
@@ -72,7 +72,7 @@ class Asking:
         question = Question(
             role=self.role.name,
             tier=tier,
-            instructions=f"{self.role.persona}\n{RULES}",
+            instructions=instructions(self.role.persona, brief=toolbox is None),
             prompt=prompt.text,
             incident=f"inc-{incident.id}",
             severity=incident.severity,

@@ -18,6 +18,7 @@ from gizzi.engine.decide.recall import Case, Recall, Search
 from gizzi.engine.decide.tools import Sight
 from gizzi.engine.decide.votes import Vote, agreed
 from gizzi.errors import GizziError
+from gizzi.readers.text import one_line
 from gizzi.roles.load import Role
 
 TIERS_OF_SEVERITY: Mapping[str, DecisionTier] = {"low": "standard", "medium": "standard", "high": "frontier", "critical": "frontier"}
@@ -40,8 +41,8 @@ class _Kept:
 
     about: tuple[object, ...]
     thought: Thought
+    at: float
     until: float
-    for_s: float
 
 
 @dataclass
@@ -59,7 +60,10 @@ class Decider:
     outcomes: Callable[[], Awaitable[Sequence[Outcome]]] | None = None
 
     AGAIN_S = (60.0, 900.0)
-    """While nothing changes a decision is not paid for again: for a minute at first, then twice as long each time, up to the second."""
+    """While nothing changes a decision is not paid for again: for a minute at first, then twice as long each time, up to the second.
+
+    So long it stands, too, where no model can be asked again.
+    """
 
     def __post_init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
@@ -70,21 +74,24 @@ class Decider:
         It may take a minute and more: the caller looks whether the incident is still open and due, and the guard reads its facts anew.
         """
         by_rule = reflex.decide(situation)
-        mind = self.mind
-        if mind is None or not any(mind.reaches(tier) for tier in self._tiers(incident)):
+        mind, kept = self.mind, self._kept.get(incident.id)
+        reachable = mind is not None and any(mind.reaches(tier) for tier in self._tiers(incident))
+        if not reachable and kept is None:
             return Thought(by_rule)
-        why = self._why_not_asked(situation)
+        why = self._why_not_asked(situation, by_rule)
         if why is not None:
             return Thought(by_rule, notes=(f"no model was asked: {why}",))
         about = _about(situation, by_rule)
-        kept = self._kept.get(incident.id)
-        if kept is not None and kept.about == about and situation.now < kept.until:
-            return replace(kept.thought, cost_usd=Decimal(0), notes=())
+        same = kept if kept is not None and kept.about == about else None
+        if same is not None and situation.now < (same.until if reachable else same.at + self.AGAIN_S[1]):
+            return replace(same.thought, cost_usd=Decimal(0), notes=())
+        if mind is None or not reachable:
+            return Thought(by_rule)
         asking = Asking(self.sight, self.role, mind, self.search)
         thought = await self._think(asking, Work(situation, by_rule, await self._recalled(incident)))
-        for_s = min(kept.for_s * 2, self.AGAIN_S[1]) if kept is not None and kept.about == about else self.AGAIN_S[0]
-        self._forget(situation.now)
-        self._kept[incident.id] = _Kept(about, thought, situation.now + for_s, for_s)
+        for_s = min((same.until - same.at) * 2, self.AGAIN_S[1]) if same is not None else self.AGAIN_S[0]
+        self._kept = {number: old for number, old in self._kept.items() if situation.now < old.at + 2 * self.AGAIN_S[1]}
+        self._kept[incident.id] = _Kept(about, thought, situation.now, situation.now + for_s)
         return thought
 
     def _tiers(self, incident: Incident) -> tuple[DecisionTier, ...]:
@@ -94,13 +101,13 @@ class Decider:
             return ("standard", "frontier")
         return (TIERS_OF_SEVERITY[incident.severity],)
 
-    def _why_not_asked(self, situation: reflex.Situation) -> str | None:
+    def _why_not_asked(self, situation: reflex.Situation, by_rule: Decision) -> str | None:
         incident = situation.incident
         if situation.fleet is None or not incident.validators:
             return "it is about no validator"
         if self.role.validators is not None and not set(incident.validators) <= set(self.role.validators):
             return f"the role {self.role.name} does not look after all of its validators"
-        why = hard.kept_by_rule(situation)
+        why = hard.kept_by_rule(situation, by_rule)
         return None if why is None else f"{why}, and there the rule stands"
 
     async def _think(self, asking: Asking, work: Work) -> Thought:
@@ -122,7 +129,7 @@ class Decider:
         return Thought(await self._calibrated(decision), work.cost_usd, work.notes, reply.route)
 
     def _by_rule(self, work: Work) -> Thought:
-        why = work.notes[-1] if work.notes else "no model answered"
+        why = one_line(work.notes[-1], 300) if work.notes else "no model answered"
         decision = replace(work.reflex, reasoning=f"{work.reflex.reasoning} (Decided by rule: {why}.)")
         return Thought(decision, work.cost_usd, work.notes)
 
@@ -140,9 +147,6 @@ class Decider:
         except GizziError:
             return ()
 
-    def _forget(self, now: float) -> None:
-        self._kept = {number: kept for number, kept in self._kept.items() if now < kept.until + self.AGAIN_S[1]}
-
 
 def _to_a_person(by_rule: Decision, why: str) -> Decision:
     whom = by_rule.escalate_to or "the operator on call"
@@ -154,4 +158,4 @@ def _about(situation: reflex.Situation, by_rule: Decision) -> tuple[object, ...]
     incident = situation.incident
     alerts = tuple(sorted((alert.key, alert.state) for alert in incident.alerts.values()))
     facts = tuple((number, situation.facts[number]) for number in sorted(situation.facts))
-    return incident.rule, incident.severity, incident.validators, alerts, facts, by_rule.action
+    return incident.rule, incident.severity, incident.validators, alerts, facts, by_rule.action, hard.has_no_room(situation)

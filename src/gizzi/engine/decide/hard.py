@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gizzi.alerts.incident import Decision
 from gizzi.engine import reflex
 from gizzi.engine.reflex import Situation
 
@@ -15,11 +16,14 @@ _CONDITIONS = {
 }
 
 
-def kept_by_rule(situation: Situation) -> str | None:
-    """Why no model is asked; None where one may be."""
+def kept_by_rule(situation: Situation, by_rule: Decision) -> str | None:
+    """Why no model is asked; None where one may be. An escalation by rule stands, but for that of a whole chain, on which tiers vote."""
     if situation.incident.rule in _RULES:
         return _RULES[situation.incident.rule]
-    return next((why for name, why in _CONDITIONS.items() if reflex.CONDITIONS[name](situation)), None)
+    why = next((why for name, why in _CONDITIONS.items() if reflex.CONDITIONS[name](situation)), None)
+    if why is None and by_rule.action == "escalate" and not situation.incident.cause().of_chain:
+        why = "a restart would leave fewer authorities than the quorum needs"
+    return why
 
 
 def has_no_room(situation: Situation) -> bool:

@@ -62,7 +62,7 @@ class RouterMind:
 
     async def think(self, question: Question) -> Reply:
         from pydantic_ai import Agent, NativeOutput, UsageLimits
-        from pydantic_ai.exceptions import AgentRunError, UserError
+        from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 
         model = _models().RouterModel(
             self._router,
@@ -77,12 +77,15 @@ class RouterMind:
         agent: Any = Agent(
             model, output_type=NativeOutput(Said), instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools)
         )
-        limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2, tool_calls_limit=None)
+        limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2)
         try:
             async with asyncio.timeout(question.limit_s):
                 run = await agent.run(question.prompt, usage_limits=limits)
         except TimeoutError:
             raise NoReply(f"the {question.tier} tier gave no answer in {question.limit_s:.0f} s", _cost(model.bills)) from None
+        except UsageLimitExceeded:
+            why = f"{_names(model.bills)}: it went on looking things up and did not decide"
+            raise NoReply(why, _cost(model.bills)) from None
         except (AgentRunError, UserError):
             why = f"{_names(model.bills) or question.tier}: its answer broke the form asked for {CORRECTIONS + 1} times"
             raise NoReply(why, _cost(model.bills)) from None

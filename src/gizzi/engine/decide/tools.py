@@ -17,7 +17,7 @@ from gizzi.clock import Clock, duration_text
 from gizzi.config import Settings, Validator
 from gizzi.engine.decide.evidence import Evidence
 from gizzi.engine.decide.mind import Tool
-from gizzi.engine.decide.prompt import clean
+from gizzi.engine.decide.prompt import LONGEST_ID, clean
 from gizzi.engine.decide.recall import Search
 from gizzi.errors import GizziError
 from gizzi.fleet.fleet import Fleet
@@ -103,7 +103,6 @@ class Toolbox:
         async def look() -> Found:
             number = self._validator(validator).number
             history, now = self.sight.fleet.histories[number], self.sight.clock.now()
-            self.sight.fleet.view(number, now)
             found: list[tuple[str | None, str]] = []
             for name, track in sorted(history.tracks.items()):
                 age = "" if track.expires_at >= now else f" (not fresh: seen {duration_text(now - track.at)} ago)"
@@ -247,8 +246,8 @@ class Toolbox:
         shown: list[str] = []
         left_out = 0
         for observation, said in found:
-            bounded = clean(said, self.nonce, longest)
-            line = f"{observation}: {bounded}" if observation else f"- {bounded}"
+            bounded, name = clean(said, self.nonce, longest), clean(observation or "", self.nonce, LONGEST_ID)
+            line = f"{name}: {bounded}" if name else f"- {bounded}"
             size = len(line.encode("utf-8", "replace")) + 1
             if left_out or size > room:
                 left_out += 1
@@ -256,8 +255,8 @@ class Toolbox:
             room -= size
             self.left_bytes -= size
             shown.append(line)
-            if observation:
-                self.evidence.add(observation, bounded)
+            if name:
+                self.evidence.add(name, bounded)
         more = f"\n({left_out} more lines)" if left_out else ""
         return f"<observed-{self.nonce}>\n" + ("\n".join(shown) or "nothing") + f"\n</observed-{self.nonce}>{more}"
 
