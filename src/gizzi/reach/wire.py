@@ -161,15 +161,11 @@ class _Wire(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, count: int) -> None:
-        begin: int | None = 0
         if self._answered is None or self._answered.done():
             self._end(Odd("an answer that nobody asked for"))
             return
-        if self._left is None:
-            begin = self._read_head(count)
-            if begin is None:
-                return
-        if count > begin:
+        begin = 0 if self._left is not None else self._read_head(count)
+        if begin is not None and count > begin:
             self._read_body(begin, count)
 
     def _read_head(self, count: int) -> int | None:
