@@ -279,6 +279,38 @@ async def test_a_call_gives_its_result(node: HttpNode) -> None:
     assert caught.value.code == -32601
 
 
+async def test_several_calls_go_out_in_one_request(node: HttpNode) -> None:
+    def answer(request: Request) -> bytes:
+        asked = json.loads(request.body)
+        answers = [{"id": call["id"], "result": call["method"] + "".join(map(str, call["params"]))} for call in reversed(asked)]
+        return reply(json.dumps([*answers[:-1], {"id": 1, "error": {"message": "busy"}}]).encode())
+
+    async with loopback(answer) as server:
+        busy, *others = await node.batch(at(server), [("a",), ("b", 1, 2), ("c",)])
+        assert isinstance(busy, RpcError) and others == ["b12", "c"]
+        assert len(server.requests) == 1
+
+
+async def test_a_server_that_knows_no_batches_is_told_from_one_that_is_not_there(node: HttpNode, free_port: Callable[[], int]) -> None:
+    for answer in (error("no batches"), result(1), reply(b"<html>"), reply(b"", "413 Payload Too Large")):
+        async with loopback(then_close(answer)) as server:
+            with pytest.raises(SourceError) as caught:
+                await node.batch(at(server), [("a",), ("b",)])
+        assert caught.value.kind in ("rpc", "unreadable", "http")
+    with pytest.raises(SourceError) as caught:
+        await node.batch(Validator(number=6, rpc_url=f"http://127.0.0.1:{free_port()}"), [("a",)])
+    assert caught.value.kind == "refused"
+
+
+async def test_a_server_that_does_not_answer_plainly_is_asked_by_the_full_client_alone(node: HttpNode) -> None:
+    """What takes the full client, such as chunks, is not asked for twice every time."""
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(PAGE), PAGE)
+    async with loopback(lambda _: chunked) as server:
+        for _ in range(5):
+            assert await node.metrics(at(server), NAMES)
+        assert len(server.requests) == 6
+
+
 async def test_null_for_an_id_and_errors_without_a_code_are_tolerated(node: HttpNode) -> None:
     async with loopback(lambda _: result(4, request_id=None)) as server:
         assert await node.rpc(at(server), "system_health") == 4

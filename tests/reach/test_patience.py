@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from gizzi.clock import run_simulated
 from gizzi.config import Validator
 from gizzi.errors import SourceError
 from gizzi.reach import Samples
-from gizzi.reach.patience import LONGEST_S, PatientNode
+from gizzi.reach.patience import BATCH_S, LONGEST_S, PatientNode
 
 SIX, SEVEN = Validator(number=6), Validator(number=7)
 
@@ -37,6 +37,10 @@ class SlowNode:
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
         await self._answer(validator)
         return method
+
+    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        await self._answer(validator)
+        return [method for method, *_ in calls]
 
 
 async def took_s(call: Coroutine[Any, Any, Any]) -> tuple[float, str]:
@@ -107,5 +111,15 @@ def test_stopping_is_not_a_time_out() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    run_simulated(main())
+
+
+def test_a_batch_is_given_up_soon_and_says_nothing_of_the_node() -> None:
+    async def main() -> None:
+        node = PatientNode(SlowNode(seven=0.5), 3)
+        assert await node.batch(SEVEN, [("a",), ("b", 1)]) == ["a", "b"]
+        assert await took_s(node.batch(SIX, [("a",)])) == (BATCH_S, "timeout: a batch of 1 calls was not answered in 1 s")
+        assert (await took_s(node.rpc(SIX, "system_health")))[0] == 3, "patience is for who lets a single call wait"
 
     run_simulated(main())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from hashlib import blake2b
 from typing import Any
@@ -310,3 +311,51 @@ def test_a_line_is_short_and_printable(text: str, limit: int) -> None:
     line = one_line(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
+
+
+# -- batches ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_batch_asks_each_call_under_an_id_of_its_own() -> None:
+    assert json.loads(jsonrpc.batch_request([("system_health",), ("chain_getBlockHash", 7)])) == [
+        {"jsonrpc": "2.0", "id": 1, "method": "system_health", "params": []},
+        {"jsonrpc": "2.0", "id": 2, "method": "chain_getBlockHash", "params": [7]},
+    ]
+
+
+def test_each_call_of_a_batch_has_its_own_outcome_in_whatever_order_they_come() -> None:
+    body = [{"id": 3, "error": {"message": "busy"}}, {"id": 1, "result": 4}, {"id": 4}, {"id": 2, "result": None}]
+    first, second, third, fourth = jsonrpc.read_batch(json.dumps(body).encode(), 4)
+    assert (first, second) == (4, None)
+    assert isinstance(third, RpcError) and third.code is None and third.reason == "busy"
+    assert isinstance(fourth, SourceError) and fourth.kind == "unreadable"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [],
+        [{"id": 1, "result": 1}],
+        [{"id": 1, "result": 1}, {"id": 1, "result": 1}],
+        [{"id": None, "result": 1}, {"id": None, "result": 1}],
+        [{"id": 1, "result": 1}, {"id": "2", "result": 1}],
+        [{"id": True, "result": 1}, {"id": 2, "result": 1}],
+        [{"id": 1, "result": 1}, {"id": 2, "result": 1}, {"id": 3, "result": 1}],
+        [{"id": [1], "result": 1}, {"id": 2, "result": 1}],
+        [1, 2],
+        {"id": 1, "result": 1},
+        {"id": None, "error": {"code": -32005, "message": "Batched requests are not supported by this server"}},
+        "busy",
+        None,
+    ],
+)
+def test_a_batch_whose_answers_are_not_each_call_s_own_is_no_answer(body: Any) -> None:
+    with pytest.raises(SourceError) as caught:
+        jsonrpc.read_batch(json.dumps(body).encode(), 2)
+    assert caught.value.kind in ("unreadable", "rpc")
+
+
+@given(st.binary() | KNOWN_JSON.map(lambda value: json.dumps(value).encode()) | st.lists(KNOWN_JSON).map(lambda v: json.dumps(v).encode()))
+def test_no_answer_to_a_batch_raises_anything_but_a_source_error(body: bytes) -> None:
+    with contextlib.suppress(SourceError):
+        assert len(jsonrpc.read_batch(body, 2)) == 2

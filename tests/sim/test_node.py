@@ -38,6 +38,17 @@ async def test_only_what_was_asked_for() -> None:
     assert list(samples) == ["substrate_sub_libp2p_peers_count"]
 
 
+async def test_a_batch_is_answered_call_by_call_or_not_at_all() -> None:
+    lab = Lab(fault("rpc_down", at_s=400)).go_to(300)
+    calls = [("system_health",), ("system_peers",), ("chain_getBlockHash", 5)]
+    health, refusal, block = await lab.reach.node.batch(lab.validators[6], calls)
+    assert health == await lab.rpc(6, "system_health") and block == await lab.rpc(6, "chain_getBlockHash", 5)
+    assert isinstance(refusal, RpcError) and refusal.unsafe
+    with pytest.raises(SourceError) as error:
+        await lab.go_to(410).reach.node.batch(lab.validators[6], calls)
+    assert error.value.kind == "refused"
+
+
 async def test_rpc_methods() -> None:
     lab = Lab().go_to(300)
     best, finalized = await lab.heights(6)

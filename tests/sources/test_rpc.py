@@ -3,9 +3,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import warnings
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gizzi.clock import run_simulated
 from gizzi.config import Settings, Validator, parse
@@ -47,6 +50,32 @@ class ScriptedNode:
             raise answer
         return answer
 
+    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        raise RpcError("batches are not supported", -32005)
+
+
+class BatchNode(ScriptedNode):
+    """The same, also several in one request; `gone` is how that fails. batches: the calls in each."""
+
+    def __init__(self, gone: SourceError | None = None, **answers: Any) -> None:
+        super().__init__(**answers)
+        self.gone = gone
+        self.batches: list[list[tuple[Any, ...]]] = []
+
+    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
+        self.batches.append(list(calls))
+        if self.gone is not None:
+            raise self.gone
+        asked = ScriptedNode(**self.answers)
+        return [await _outcome(asked.rpc(validator, *call)) for call in calls]
+
+
+async def _outcome(call: Awaitable[Any]) -> Any:
+    try:
+        return await call
+    except SourceError as error:
+        return error
+
 
 class Heights:
     def __init__(self, height: int | None = 128) -> None:
@@ -58,13 +87,56 @@ class Heights:
 
 
 async def collect(node: ScriptedNode, validator: Validator = WITH_PAGE, height: int | None = 128, settings: Settings | None = None) -> Any:
-    return await rpc(validator, node, Heights(height), settings or Settings())
+    return await rpc(validator, node, Heights(height), settings or Settings(), {})
 
 
 async def test_health_votes_and_the_hash_at_the_compared_height() -> None:
     node = ScriptedNode()
     assert await collect(node) == HEALTHY | VOTING | {"checked_height": 128, "checked_hash": HASH}
     assert node.calls == [("system_health",), ("grandpa_roundState",), ("chain_getBlockHash", 128)]
+
+
+async def test_a_node_that_takes_batches_is_asked_once() -> None:
+    node = BatchNode()
+    assert await collect(node) == HEALTHY | VOTING | {"checked_height": 128, "checked_hash": HASH}
+    assert node.batches == [[("system_health",), ("grandpa_roundState",), ("chain_getBlockHash", 128)]]
+    assert node.calls == []
+    assert await collect(node := BatchNode(**HEADS), RPC_ONLY, None) == HEALTHY | VOTING | HEIGHTS
+    assert node.calls == [("chain_getHeader", HEAD)], "only what hangs on another answer is asked later"
+
+
+ODD_ANSWERS = st.sampled_from([None, [], {}, "x", 5, HASH, ROUND, HEALTH, GARBAGE, RpcError("busy"), RpcError("Method not found", -32601)])
+
+
+@given(st.dictionaries(st.sampled_from(["system_health", "grandpa_roundState", "chain_getBlockHash", "chain_getHeader"]), ODD_ANSWERS))
+def test_a_batch_is_read_as_the_same_calls_made_one_by_one(answers: dict[str, Any]) -> None:
+    async def main() -> None:
+        for validator in (WITH_PAGE, RPC_ONLY):
+            one_by_one = await _outcome(collect(ScriptedNode(**HEADS | answers), validator))
+            assert repr(await _outcome(collect(BatchNode(**HEADS | answers), validator))) == repr(one_by_one)
+
+    run_simulated(main())
+
+
+@pytest.mark.parametrize("gone", [REFUSED, SourceError("internal", "too many open files here")])
+async def test_where_nothing_listens_no_call_is_made(gone: SourceError) -> None:
+    with pytest.raises(SourceError) as caught:
+        await collect(node := BatchNode(gone))
+    assert caught.value is gone
+    assert node.calls == []
+
+
+@pytest.mark.parametrize("gone", [TIMEOUT, GARBAGE, RpcError("batches are not supported"), SourceError("http", "HTTP 413")])
+def test_a_node_without_batches_is_asked_call_by_call_for_a_while(gone: SourceError) -> None:
+    async def main() -> None:
+        node, memory = BatchNode(gone), dict[str, Any]()
+        for expected in (1, 1, 1, 2):
+            assert HEALTHY.items() <= (await rpc(WITH_PAGE, node, Heights(), Settings(), memory)).items()
+            assert len(node.batches) == expected
+            await asyncio.sleep(module._ALONE_S / 2.5)
+        assert len(node.calls) == 4 * 3
+
+    run_simulated(main())
 
 
 async def test_no_hash_is_asked_for_before_a_height_is_known() -> None:
@@ -236,6 +308,8 @@ async def test_over_http_a_call_that_hangs_leaves_the_others() -> None:
     given_up = asyncio.Event()
 
     async def answer(request: Request) -> bytes:
+        if request.body.startswith(b"["):
+            return error("batches are not supported")
         match request.call[0]:
             case "system_health":
                 return result(HEALTH, request_id=None)
@@ -254,6 +328,6 @@ async def test_over_http_a_call_that_hangs_leaves_the_others() -> None:
 
     node = Impatient()
     async with loopback(answer) as server:
-        assert await rpc(Validator(number=6, rpc_url=server.url, metrics_url=server.url), node, Heights(), Settings()) == HEALTHY
+        assert await rpc(Validator(number=6, rpc_url=server.url, metrics_url=server.url), node, Heights(), Settings(), {}) == HEALTHY
     assert given_up.is_set()
     await node.close()

@@ -42,11 +42,14 @@ class Place:
     path: bytes
 
     def get(self) -> bytes:
-        return b"GET %b HTTP/1.1\r\nHost: %b\r\nUser-Agent: gizzi\r\nAccept: */*\r\n\r\n" % (self.path, self.named)
+        return b"GET %b HTTP/1.1\r\n%b\r\n" % (self.path, self._headers())
 
-    def post(self, body: bytes) -> bytes:
-        head = b"POST %b HTTP/1.1\r\nHost: %b\r\nUser-Agent: gizzi\r\nAccept: */*\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        return head % (self.path, self.named, len(body)) + body
+    def post(self, json: bytes) -> bytes:
+        what = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(json)
+        return b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (self.path, self._headers(), what, json)
+
+    def _headers(self) -> bytes:
+        return b"Host: %b\r\nUser-Agent: gizzi\r\nAccept: */*\r\n" % self.named
 
 
 def place_of(url: str) -> Place | None:
@@ -57,15 +60,17 @@ def place_of(url: str) -> Place | None:
         if parsed.scheme != "http" or not host or not port or parsed.raw_user is not None or parsed.raw_password is not None:
             return None
         named = f"[{host}]" if ":" in host else host
-        return Place(
-            host, port, (named if parsed.is_default_port() else f"{named}:{port}").encode("ascii"), parsed.raw_path_qs.encode("ascii")
-        )
-    except (ValueError, UnicodeError):
+        named = named if parsed.is_default_port() else f"{named}:{port}"
+        return Place(host, port, named.encode("ascii"), parsed.raw_path_qs.encode("ascii"))
+    except ValueError:  # also what is not ASCII
         return None
 
 
 class Wires:
-    """Connections to any number of places, as many to each as are asked at one time. No time-outs: who asks sets them. Close it after use."""
+    """Connections to any number of places, as many to each as are asked at one time. No time-outs: who asks sets them.
+
+    Close it after use.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray(BUFFER_BYTES)
@@ -156,15 +161,11 @@ class _Wire(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, count: int) -> None:
-        begin: int | None = 0
         if self._answered is None or self._answered.done():
             self._end(Odd("an answer that nobody asked for"))
             return
-        if self._left is None:
-            begin = self._read_head(count)
-            if begin is None:
-                return
-        if count > begin:
+        begin = 0 if self._left is not None else self._read_head(count)
+        if begin is not None and count > begin:
             self._read_body(begin, count)
 
     def _read_head(self, count: int) -> int | None:
