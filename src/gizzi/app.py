@@ -16,6 +16,9 @@ from gizzi.config import Settings, Validator
 from gizzi.engine.desk import Desk
 from gizzi.engine.discover import discover
 from gizzi.engine.limits import raise_open_files
+from gizzi.engine.tell.alive import ping_while_well
+from gizzi.engine.tell.channels import channels_of
+from gizzi.engine.tell.teller import Teller
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.reach import Reach
@@ -31,7 +34,7 @@ HTTP_TIMEOUT_S = 10.0
 
 
 class App:
-    """One wired Gizzi. `watch` is its loop; nothing runs until `run` or `look`."""
+    """One wired Gizzi. `watch` is its loop, `teller` tells people; nothing runs until `run` or `look`."""
 
     def __init__(self, settings: Settings, watch: Watch, store: Store) -> None:
         self.settings = settings
@@ -40,6 +43,17 @@ class App:
         self.registry = watch.registry
         self.clock = watch.clock
         self.desk = Desk(store, watch.clock)
+        channels = channels_of(settings, watch.registry, watch.reach.http, threads=watch.live)
+        self.teller = Teller(
+            settings,
+            store,
+            watch.clock,
+            channels,
+            mutes=lambda: watch.mutes,
+            store_trouble=lambda: watch.books.trouble,
+            live=watch.live,
+        )
+        watch.on_change.append(self.teller.heard)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
 
     async def claim(self) -> None:
@@ -53,6 +67,8 @@ class App:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew())
                 group.create_task(self.watch.run())
+                group.create_task(self.teller.run())
+                group.create_task(ping_while_well(self.watch, self.settings.notify))
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)
             raise (known.exceptions[0] if known else failures) from None

@@ -18,6 +18,7 @@ from gizzi.engine.kernel import clock_check
 from gizzi.engine.known import store_exists
 from gizzi.engine.limits import open_files_check
 from gizzi.engine.own import version
+from gizzi.engine.tell.check import channels_check
 from gizzi.engine.watch import Watch
 from gizzi.errors import StoreError
 from gizzi.fleet.history import History
@@ -36,6 +37,7 @@ async def house(settings: Settings, clock: Clock) -> dict[str, Any]:
         "config": {"ok": True, "text": where},
         "store": await _store(settings, clock),
         "ssh": _ssh(settings),
+        "channels": await channels_check(settings, clock),
         "clock": clock_check(),
         "open files": open_files_check(len(settings.validators)),
     }

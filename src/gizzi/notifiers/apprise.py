@@ -1,0 +1,30 @@
+"""Any of Apprise's services: Slack, Telegram, Discord, Matrix, e-mail, ntfy and a hundred more, each by its address."""
+
+from __future__ import annotations
+
+from gizzi import GizziError, Message, notifier
+
+TAKES_S = 15.0
+
+
+@notifier("apprise")
+def apprise(url: str, message: Message) -> None:
+    """Any other address: one of Apprise's services, such as slack://, tgram://, discord://, matrixs://, mailtos:// or ntfys://."""
+    from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
+    from apprise.common import OverflowMode
+
+    asset = AppriseAsset(service_timeout=TAKES_S, allow_templates=False)
+    asset.app_id, asset.app_desc, asset.app_url = "Gizzi", "Gizzi", ""
+    service = Apprise.instantiate(url, asset=asset)
+    if service is None:
+        raise GizziError("Apprise does not know an address like this, or it lacks a part; look it up at https://appriseit.com/services")
+    if "overflow=" not in url:
+        service.overflow_mode = OverflowMode.TRUNCATE
+    kinds = {"low": NotifyType.INFO, "medium": NotifyType.WARNING, "high": NotifyType.FAILURE, "critical": NotifyType.FAILURE}
+    kind = NotifyType.SUCCESS if message.over else kinds[message.severity]
+    sender = Apprise(asset=asset)
+    sender.add(service)
+    result = sender.notify(title=message.title, body=message.body, notify_type=kind, body_format=NotifyFormat.TEXT)
+    if not result:
+        why = [entry.message for entry in result.logs() if entry.level in ("WARNING", "ERROR", "CRITICAL")]
+        raise GizziError(why[-1] if why else f"Apprise could not deliver it ({result.status.name.lower()})")
