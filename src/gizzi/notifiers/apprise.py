@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from gizzi import GizziError, Message, notifier
 
 TAKES_S = 15.0
@@ -13,6 +15,9 @@ def apprise(url: str, message: Message) -> None:
     from apprise import Apprise, AppriseAsset, NotifyFormat, NotifyType
     from apprise.common import OverflowMode
 
+    own = logging.getLogger("apprise")  # which tells why, and is not to be printed beside our own log
+    own.setLevel(logging.WARNING)
+    own.propagate = False
     asset = AppriseAsset(service_timeout=TAKES_S, allow_templates=False)
     asset.app_id, asset.app_desc, asset.app_url = "Gizzi", "Gizzi", ""
     service = Apprise.instantiate(url, asset=asset)
@@ -24,7 +29,13 @@ def apprise(url: str, message: Message) -> None:
     kind = NotifyType.SUCCESS if message.over else kinds[message.severity]
     sender = Apprise(asset=asset)
     sender.add(service)
-    result = sender.notify(title=message.title, body=message.body, notify_type=kind, body_format=NotifyFormat.TEXT)
+    said: list[str] = []
+    result = sender.notify(
+        title=message.title,
+        body=message.body,
+        notify_type=kind,
+        body_format=NotifyFormat.TEXT,
+        log_callback=lambda entry, _: said.append(entry.message),
+    )
     if not result:
-        why = [entry.message for entry in result.logs() if entry.level in ("WARNING", "ERROR", "CRITICAL")]
-        raise GizziError(why[-1] if why else f"Apprise could not deliver it ({result.status.name.lower()})")
+        raise GizziError(said[-1] if said else f"Apprise could not deliver it ({result.status.name.lower()})")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _LOOKALIKES = str.maketrans({"<": "‹", ">": "›", "@": "＠", "`": "'", "*": "∗", "~": "∼", "|": "¦", "[": "(", "]": ")", "\\": "∖"})
-_LINK = re.compile(r"(?i)(?<=\w)(:)(?=//)|(?<=[\w-])(\.)(?=[^\W\d_]{2})|\b(mailto|tel|data|javascript)(:)")
+_LINK = re.compile(r"(?i)(?<=\w)(:)(?=//)|(?<=[\w-])(\.)(?=[^\W\d_]{2})|(mailto|tel|data|javascript)(:)")
 
 
 def one_line(text: str, limit: int = 200) -> str:

@@ -66,15 +66,15 @@ class Told:
     """What people know of an incident.
 
     since: when they were first told that it is open, the latest time it opened. at: when the latest message was made. channels: the ids
-    of those that were told that it is open. reminded: how often since the severity was told, which was at severity_at. backs: how
-    often they were told that it is back.
+    of those that were told that it is open. reminded: how often since its severity was told. reminded_at: when they
+    last heard of it. backs: how often they were told that it is back.
     """
 
     over: bool = False
     since: float = 0.0
     at: float = 0.0
     severity: Severity = "low"
-    severity_at: float = 0.0
+    reminded_at: float = 0.0
     validators: tuple[int, ...] = ()
     decision: str | None = None
     acknowledged: bool = False
@@ -200,7 +200,7 @@ def _reminder(case: Case, found: Found, remind: Mapping[Severity, float], now: f
     every_s = remind.get(told.severity, 0.0)
     if case.is_acknowledged or every_s <= 0:
         return
-    due_at = told.severity_at + every_s * (2.0 ** (told.reminded + 1) - 1)
+    due_at = told.reminded_at + every_s * 2.0**told.reminded
     if now >= due_at:
         found.news.append(News("reminder", duration_text(now - told.since)))
     else:
@@ -222,7 +222,7 @@ def after(case: Case, news: Collection[News], channels: Collection[str], now: fl
         since=now if begins or not told.channels else told.since,
         at=now if heard else told.at,
         severity=incident.severity if worse else told.severity,
-        severity_at=now if worse else told.severity_at,
+        reminded_at=now if heard or "reminder" in kinds else told.reminded_at,
         validators=incident.validators if begins or "grew" in kinds else told.validators,
         decision=(decision.action if decision is not None else None) if begins or needs else told.decision,
         acknowledged="acknowledged" in kinds or (told.acknowledged and not begins) or (begins and case.is_acknowledged),

@@ -76,15 +76,15 @@ def _look_again(case: Case, found: Found, ways: Ways, now: float) -> None:
 
 
 def _for_known(news: Sequence[News], one_by_one: bool) -> list[News]:
-    """Those that keep incidents of their own hear of acknowledgements, and remind people themselves."""
-    unwanted = "reminder" if one_by_one else "acknowledged"
-    return [item for item in news if item.kind != unwanted]
+    """Who keeps incidents of its own hears of acknowledgements and of what went on in another one, and reminds people itself."""
+    unwanted = {"reminder"} if one_by_one else {"acknowledged", "merged"}
+    return [item for item in news if item.kind not in unwanted]
 
 
 def _for_called(case: Case, news: Sequence[News], ways: Ways, channel: str, now: float) -> list[News]:
     """The whole of it, as for somebody who hears of it for the first time; with the approvals that others were asked for before."""
     begins = [item for item in news if item.kind in ("opened", "reopened")]
-    late = not begins and ways.called_late(case.incident.severity, now, channel)
+    late = not begins and ways.called_late(_severity(case, {item.kind for item in news}), now, channel)
     first = begins or [News("escalated" if late else "opened")]
     open_approvals = [News("approval", note=note) for note in case.approvals(now)]
     return [*first, *(item for item in news if item.kind == "action"), *open_approvals]

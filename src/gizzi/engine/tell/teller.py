@@ -31,6 +31,8 @@ log = structlog.get_logger("gizzi.tell")
 
 OTHERS_EVERY_S = 2.0
 """How often what other processes wrote (acknowledgements, approvals asked for) is looked for, live."""
+STORM_S = 300.0
+LONGEST_COLLECT_S = 120.0
 SAY_AGAIN_S = 60.0
 STORE_DOWN_S = 60.0
 """A store that fails for so long is told without it."""
@@ -65,12 +67,16 @@ class Teller:
         self._others_at = 0.0
         self._said_at = 0.0
         self._version = store.version
+        self._told_at: list[float] = []
         self._trouble_since: float | None = None
         self._trouble_told = False
 
     def heard(self, change: Change) -> None:
         """An incident changed, and that is stored. It is looked at once the changes of one burst have come in."""
-        self._look(change.incident.id, self._clock.now() + self._settings.notify.group_s)
+        now = self._clock.now()
+        self._told_at = [at for at in self._told_at if now - at < STORM_S]
+        lately = 0 if change.incident.severity == "critical" else len(self._told_at)
+        self._look(change.incident.id, now + collect_s(self._settings.notify.group_s, lately))
 
     async def approval_asked(self, approval: Mapping[str, Any]) -> None:
         """A person's yes is needed: `id, incident, action, validator, reasons, expires_at` (epoch seconds). Told once for each id.
@@ -171,6 +177,8 @@ class Teller:
                     self._look(incident.id, looked[incident.id])
                 else:
                     await self._tell_one(Known(replace(known.case, mutes=self._mutes()), known.version), now)
+            if self._delivery.due is not None and self._delivery.due <= now:
+                self._told_at.append(now)
         except StoreError:
             for number in looked:
                 self._look(number, now + STORE_RETRY_S)
@@ -217,3 +225,8 @@ class Teller:
         message = Message(title, body, "critical", "gizzi-store", "resolved" if over else "opened", over, iso(now) or "")
         called = [self.channels[channel] for channel in self._ways.wanted("critical", now, 0.0)]
         self._delivery.at_once(called, message)
+
+
+def collect_s(group_s: float, lately: int) -> float:
+    """How long news is collected: twice as long for each time that something was told in the last 5 min, up to 2 min."""
+    return max(group_s, min(LONGEST_COLLECT_S, group_s * 2.0 ** min(lately, 10)))
