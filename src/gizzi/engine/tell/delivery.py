@@ -40,6 +40,7 @@ class Delivery:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._unmarked: dict[str, list[int]] = {}
         self._due: dict[str, float] = {}
+        self._down_until: dict[str, float] = {}
         self._aside: set[asyncio.Task[None]] = set()
         self.wake = asyncio.Event()
 
@@ -56,7 +57,8 @@ class Delivery:
             del self._due[channel]
 
     def expect(self, channel: str, at: float) -> None:
-        """There is something new for a channel."""
+        """There is something for a channel. While it is down, what is new waits with what is old, so that messages come in order."""
+        at = max(at, self._down_until.get(channel, at))
         self._due[channel] = min(at, self._due.get(channel, at))
 
     async def go(self, now: float) -> None:
@@ -116,6 +118,7 @@ class Delivery:
         error = await channel.send(batch.message)
         now = self._clock.now()
         if error is None:
+            self._down_until.pop(channel.id, None)
             self._unmarked.setdefault(claim, []).extend(parcel.id for parcel in batch.parcels)
             await self._mark()
             return True
@@ -123,6 +126,7 @@ class Delivery:
         for parcel in lost:
             log.error("message_lost", channel=channel.label, title=parcel.message.title, tries=parcel.tries + 1, error=error)
         again_s = retry_s(max(parcel.tries for parcel in batch.parcels))
+        self._down_until[channel.id] = now + again_s
         await self._outbox.failed(claim, [p.id for p in batch.parcels], [p.id for p in lost], error, now + again_s)
         log.error("channel_failed", channel=channel.label, error=error, messages=len(batch.parcels), again_in=duration_text(again_s))
         return False

@@ -54,17 +54,18 @@ class Outbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def unfinished(self, now: float) -> list[int]:
-        """Incidents about which something may have to be told: open ones, and those whose end, or whose whole story, nobody has heard."""
+    async def unfinished(self, now: float) -> dict[int, float]:
+        """Incidents about which something may have to be told, and since when they are open: those that are, and those whose end, or
+        whose whole story, nobody has heard."""
 
-        def work(connection: Connection) -> list[int]:
+        def work(connection: Connection) -> dict[int, float]:
             table = schema.incidents
             rows = connection.execute(
-                select(table.c.id, table.c.state, table.c.resolved_at, told.c.state.label("told"))
+                select(table.c.id, table.c.opened_at)
                 .outerjoin(told, told.c.incident == table.c.id)
                 .where(or_(table.c.state != "resolved", table.c.resolved_at >= now - RECENT_S, ~told.c.state.contains('"over": true')))
             )
-            return [row.id for row in rows]
+            return {row.id: row.opened_at for row in rows}
 
         return await self._store.run(work)
 

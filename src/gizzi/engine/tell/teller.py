@@ -118,8 +118,8 @@ class Teller:
         """Take up what an earlier process left."""
         now = self._clock.now()
         try:
-            for incident in await self._outbox.unfinished(now):
-                self._look(incident, now + self._settings.notify.group_s)
+            for incident, opened_at in (await self._outbox.unfinished(now)).items():
+                self._look(incident, max(now, opened_at + self._settings.notify.group_s))
             await self._delivery.load()
         except StoreError as error:
             self._waits(error, now)
