@@ -68,7 +68,7 @@ def notifier_for(url: str, registry: Registry) -> Notifier:
 
 def without_secrets(text: str, url: str) -> str:
     """A failure's text as one line, without any part of the channel's address that could be a token."""
-    parts = sorted({url, *re.split(r"[/:@?&=#+]+", url)}, key=len, reverse=True)
+    parts = sorted({url, *re.split(r"[/:@?&=#+]+", url.partition("://")[2])}, key=len, reverse=True)
     for part in parts:
         if len(part) >= 6:
             text = text.replace(part, "…")
