@@ -124,7 +124,9 @@ EVERY = [
 
 
 @pytest.mark.parametrize("url", EVERY)
-@pytest.mark.parametrize("status", ["429 Too Many Requests", "500 Internal Server Error", "400 Bad Request", "302 Found", "401 Unauthorized"])
+@pytest.mark.parametrize(
+    "status", ["429 Too Many Requests", "500 Internal Server Error", "400 Bad Request", "302 Found", "401 Unauthorized"]
+)
 async def test_a_no_is_an_error_without_secrets(url: str, status: str) -> None:
     async with channel(url, lambda _: reply(b"SECRETTOKEN is limited", status, location="http://127.0.0.1:1/")) as (found, server):
         error = await found.send(OPEN)

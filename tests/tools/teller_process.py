@@ -1,5 +1,7 @@
-"""A teller as a process of its own, which a test kills: `python teller_process.py STORE_URL CHANNEL_URL INCIDENTS`. Opens that many incidents,
-one after the other, on the store, and tells of them until it is killed."""
+"""A teller as a process of its own, which a test kills: `python teller_process.py STORE_URL CHANNEL_URL INCIDENTS`.
+
+Opens that many incidents, one after the other, on the store, and tells of them until it is killed.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ async def main(store_url: str, channel_url: str, incidents: int) -> None:
     delivery.CLAIM_S = 2.0
     store = open_store(store_url)
     telling = Telling({"urls": [channel_url], "group": "0.1s"}, store=store, live=True)
-    telling.settings = telling.settings.model_copy(update={"plugins": telling.settings.plugins.model_copy(update={"folder": "/nonexistent"})})
+    telling.settings = telling.settings.model_copy(
+        update={"plugins": telling.settings.plugins.model_copy(update={"folder": "/nonexistent"})}
+    )
     channels = channels_of(telling.settings, registry.load(telling.settings), HttpClient(timeout_s=5), threads=True)
     telling.teller.channels.update(channels)
     telling.start()

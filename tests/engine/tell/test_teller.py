@@ -61,8 +61,7 @@ async def test_from_opening_to_end_with_a_reminder_and_an_acknowledgement() -> N
     await telling.clock.sleep(60)
     assert [m.change for m in telling.boxes[CHAT].got] == ["opened", "reminder", "resolved"]
     assert [m.change for m in telling.boxes[NEXT].got] == ["escalated", "reminder", "resolved"]
-    assert [m.change for m in telling.boxes[PAGER].got][0] == "opened"
-    assert [m.change for m in telling.boxes[PAGER].got][-1] == "resolved"
+    assert [m.change for m in telling.boxes[PAGER].got] == ["opened", "acknowledged", "resolved"]
     await telling.kill()
 
 
@@ -85,6 +84,22 @@ async def test_an_approval_is_asked_once_with_its_command_and_no_more_once_it_is
         )
     await telling.clock.sleep(60)
     assert telling.boxes[CHAT].titles[-1].startswith("Restart of validator 6, resolved") and len(telling.boxes[CHAT].got) == 2
+    await telling.kill()
+
+
+@in_virtual_time
+async def test_what_a_person_asked_for_is_told_without_an_incident() -> None:
+    telling = simulated()
+    telling.start()
+    asked = {"id": "ap-9", "incident": None, "action": "restart", "validator": 4, "reasons": ["mode suggest"]}
+    for _ in range(2):
+        await telling.teller.approval_asked({**asked, "expires_at": "2026-01-01T01:00:00Z"})
+    await telling.clock.sleep(30)
+    assert telling.boxes[CHAT].titles == ["Your yes is needed: restart of validator 4"] and telling.boxes[PAGER].got == []
+    assert "gizzi approve ap-9" in telling.boxes[CHAT].got[0].body.splitlines()
+    await telling.teller.approval_asked({**asked, "id": "ap-10", "expires_at": telling.clock.now() + 1})
+    await telling.clock.sleep(30)
+    assert len(telling.boxes[CHAT].got) == 1 and await telling.teller._outbox.with_news() == set(), "too late to be asked"
     await telling.kill()
 
 

@@ -13,16 +13,18 @@ from gizzi.engine.tell.words import LONGEST_BODY, LONGEST_TITLE, message, togeth
 from gizzi.kinds import SEVERITIES
 from tools.incidents import START, decision, incident
 
+WILD = (
+    *("@everyone", "@here ", "<!channel>", "<@U123>", "https://evil.example/x", "www.evil.com", "[ok](http://a.bc)", "**b**", "`c`"),
+    *("\n", "\x1b[31m", "</b><script>", "gizzi approve ap-666", "\u202e", "evil.example", "{{7*7}}", "\r\n", "~~x~~"),
+    *("javascript:alert(1)", "|", "\\n", "😀"),
+)
 HOSTILE = st.one_of(
     st.text(max_size=400),
     st.lists(
-        st.sampled_from(
-            ["@everyone", "@here ", "<!channel>", "<@U123>", "https://evil.example/x", "www.evil.com", "[ok](http://a.bc)", "**b**", "`c`", "\n", "\x1b[31m",
-             "</b><script>", "gizzi approve ap-666", "\u202e", "evil.example", "{{7*7}}", "\r\n", "~~x~~", "javascript:alert(1)", "|", "\\n", "😀"]
-        ),
+        st.sampled_from(WILD),
         max_size=40,
     ).map("".join),
-)  # fmt: skip
+)
 ASKED = {"id": "ap-7", "incident": "inc-1", "action": "restart", "validator": 6, "reasons": ["mode suggest asks before every write"]}
 
 

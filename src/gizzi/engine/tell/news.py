@@ -60,6 +60,10 @@ class Note:
     def is_late(self, now: float) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
+    def is_moot(self, over: bool, now: float) -> bool:
+        """Whether nobody needs to hear of it any more. over: its incident is."""
+        return self.kind == "approval" and (over or self.is_late(now))
+
 
 @dataclass(frozen=True, slots=True)
 class Told:

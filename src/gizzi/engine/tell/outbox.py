@@ -18,6 +18,8 @@ from gizzi.store.tell_schema import notes, outbox, told
 
 AT_ONCE = 50
 """Messages of one channel that are taken at once."""
+NO_INCIDENT = 0
+"""In notes that belong to none: what a person asked for."""
 RECENT_S = 600.0
 """What opened and ended within this time before the start, and was never told, is told still."""
 
@@ -102,9 +104,28 @@ class Outbox:
 
         await self._store.run(work)
 
-    async def end_note(self, key: str, now: float) -> None:
-        """It is not to be told any more."""
-        await self._store.run(lambda c: c.execute(update(notes).where(notes.c.key == key).values(expires_at=now, said=True)))
+    async def end_notes(self, keys: Sequence[str], now: float) -> None:
+        """They are not to be told any more."""
+        await self._store.run(lambda c: c.execute(update(notes).where(notes.c.key.in_(keys)).values(expires_at=now, said=True)))
+
+    async def loose_notes(self) -> list[Note]:
+        """Notes of no incident that nobody has been told."""
+        wanted = select(notes).where(and_(notes.c.incident == NO_INCIDENT, notes.c.said.is_(False))).order_by(notes.c.at)
+        rows = await self._store.run(lambda c: list(c.execute(wanted)))
+        return [_note(dict(row._mapping)) for row in rows]
+
+    async def tell_note(self, note: Note, letters: Sequence[Letter], now: float) -> bool:
+        """Put the letters into the outbox; False where another process has been quicker."""
+
+        def work(connection: Connection) -> bool:
+            unsaid = and_(notes.c.key == note.key, notes.c.said.is_(False))
+            if connection.execute(update(notes).where(unsaid).values(said=True)).rowcount == 0:
+                return False
+            if letters:
+                connection.execute(insert(outbox), [_row(letter, now) for letter in letters])
+            return True
+
+        return await self._store.run(work)
 
     async def tell(self, known: Known, now_told: Told, letters: Sequence[Letter], now: float) -> bool:
         """Put the letters into the outbox, and note that people know; all or nothing. False where another process has been quicker."""

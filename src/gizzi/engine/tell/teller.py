@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from gizzi.engine.tell import words
 from gizzi.engine.tell.channels import Channel
 from gizzi.engine.tell.delivery import STORE_RETRY_S, Delivery
 from gizzi.engine.tell.news import Case, Note
-from gizzi.engine.tell.outbox import Known, Letter, Outbox
+from gizzi.engine.tell.outbox import NO_INCIDENT, Known, Letter, Outbox
 from gizzi.engine.tell.plan import plan
 from gizzi.engine.tell.routes import ways_of
 from gizzi.errors import StoreError
@@ -79,15 +80,15 @@ class Teller:
         self._look(change.incident.id, now + collect_s(self._settings.notify.group_s, lately))
 
     async def approval_asked(self, approval: Mapping[str, Any]) -> None:
-        """A person's yes is needed: `id, incident, action, validator, reasons, expires_at` (epoch seconds). Told once for each id.
+        """A person's yes is needed: `id, incident, action, validator, reasons, expires_at`. Told once for each id.
 
-        Raises StoreError.
+        incident: such as inc-3, or None where a person asked for it. expires_at: epoch seconds, ISO 8601, or None. Raises StoreError.
         """
         await self._note("approval", str(approval["id"]), approval)
 
     async def approval_ended(self, approval_id: str) -> None:
         """It was answered, or needs none any more: nobody is asked from now on. Raises StoreError."""
-        await self._outbox.end_note(f"approval/{approval_id}", self._clock.now())
+        await self._outbox.end_notes([f"approval/{approval_id}"], self._clock.now())
 
     async def action_done(self, action: Mapping[str, Any]) -> None:
         """An action of an incident was judged: `id, incident, action, validator, outcome, verdict`.
@@ -97,8 +98,10 @@ class Teller:
         await self._note("action", str(action["id"]), action)
 
     async def _note(self, kind: Any, name: str, detail: Mapping[str, Any]) -> None:
-        incident, now = incident_number(str(detail["incident"])), self._clock.now()
-        await self._outbox.add_note(Note(f"{kind}/{name}"[:160], incident, kind, now, detail.get("expires_at"), detail))
+        now, named, expires = self._clock.now(), detail.get("incident"), detail.get("expires_at")
+        incident = NO_INCIDENT if named is None else incident_number(str(named))
+        expires_at = datetime.fromisoformat(expires).timestamp() if isinstance(expires, str) else expires
+        await self._outbox.add_note(Note(f"{kind}/{name}"[:160], incident, kind, now, expires_at, detail))
         self._look(incident, now + self._settings.notify.group_s)
 
     async def run(self) -> None:
@@ -171,6 +174,8 @@ class Teller:
         for number in looked:
             del self._look_at[number]
         try:
+            if NO_INCIDENT in looked:
+                await self._tell_loose(now)
             for known in await self._outbox.known(list(looked)):
                 incident = known.case.incident
                 if looked[incident.id] > now and known.version == 0 and incident.decision is None:
@@ -194,8 +199,22 @@ class Teller:
                 for letter in letters:
                     self._delivery.expect(letter.channel, now)
             self._look(case.incident.id, now + self._settings.notify.group_s)
-        elif planned.look_at is not None:
+            return
+        if planned.look_at is not None:
             self._look(case.incident.id, planned.look_at)
+        if stale := [note.key for note in case.notes if not note.said and note.is_moot(case.over, now)]:
+            await self._outbox.end_notes(stale, now)
+
+    async def _tell_loose(self, now: float) -> None:
+        """Approvals that no incident asked for; pagers, which know incidents only, are not told."""
+        called = [channel for channel in self._ways.wanted("medium", now, 0.0) if not self.channels[channel].one_by_one]
+        for note in await self._outbox.loose_notes():
+            told = [] if note.is_moot(False, now) else called
+            message = words.of_note(note, self._settings.network.name, now)
+            letters = [Letter(NO_INCIDENT, channel, self.channels[channel].label, message) for channel in told]
+            if await self._outbox.tell_note(note, letters, now):
+                for letter in letters:
+                    self._delivery.expect(letter.channel, now)
 
     def _letter(self, case: Case, channel: str, news: Sequence[Any], now: float) -> Letter:
         message = words.message(case, news, self._settings.network.name, now)

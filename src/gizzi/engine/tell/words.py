@@ -9,7 +9,7 @@ from typing import Any
 
 from gizzi.alerts.message import Message, MessageChange
 from gizzi.clock import duration_text, iso
-from gizzi.engine.tell.news import Case, IncidentNow, News, NewsKind
+from gizzi.engine.tell.news import Case, IncidentNow, News, NewsKind, Note
 from gizzi.kinds import SEVERITIES
 from gizzi.readers.text import harmless
 
@@ -52,6 +52,17 @@ def message(case: Case, news: Sequence[News], network: str, now: float) -> Messa
         at=iso(now) or "",
         details=details(incident),
     )
+
+
+def of_note(note: Note, network: str, now: float) -> Message:
+    """What a channel hears of an approval, or an action, that belongs to no incident."""
+    what = _what(note.detail)
+    if note.kind == "approval":
+        title, lines = f"Your yes is needed: {what}", _needed([News("approval", note=note)], now)
+    else:
+        title, lines = _done(note.detail), [_action(note.detail)]
+    where = f"{harmless(network, 60)}; asked for by a person."
+    return Message(title[:LONGEST_TITLE], _fitting([where, *lines], "\n"), "medium", None, "changed", False, iso(now) or "")
 
 
 def _change(kinds: set[NewsKind]) -> MessageChange:
