@@ -140,6 +140,12 @@ def _channel(value: Any) -> Any:
     return value
 
 
+def _http(value: Any) -> Any:
+    if isinstance(value, str) and not value.lower().startswith(("http://", "https://")):
+        raise ValueError("write an address that begins with https:// or http://")
+    return value
+
+
 def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -180,7 +186,7 @@ class Notify(Section):
         {"critical": 900.0, "high": 3600.0},
         description="When an open incident that nobody has acknowledged is told again, by severity; then after twice as long, and so on.",
     )
-    dead_man_url: ChannelUrl | None = Field(
+    dead_man_url: Annotated[SecretStr | None, BeforeValidator(_http)] = Field(
         None, description="Asked (GET) again and again while Gizzi is well; whoever listens there raises the alarm when it ceases."
     )
     dead_man_every_s: Duration = Field(60.0, alias="dead_man_every", ge=1, description="How often that is.")

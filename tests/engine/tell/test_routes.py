@@ -74,6 +74,7 @@ def test_worse_and_longer_never_tell_fewer(found: list[Way], severity: Any, wait
         ({"urls": ["slack"]}, "an address"),
         ({"routes": [{"urls": []}]}, "urls"),
         ({"routes": [{"hours": "25:00-07:00", "urls": ["json://a"]}]}, "25:00-07:00"),
+        ({"dead_man_url": "slack://x"}, "https://"),
         ({"timezone": "Mars/Olympus"}, "Mars/Olympus"),
         ({"remind": {"awful": "1h"}}, "remind"),
         ({"routes": [{"after": "soon", "urls": ["json://a"]}]}, "soon"),

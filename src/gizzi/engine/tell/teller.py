@@ -74,6 +74,8 @@ class Teller:
 
     def heard(self, change: Change) -> None:
         """An incident changed, and that is stored. It is looked at once the changes of one burst have come in."""
+        if not self.channels:
+            return
         now = self._clock.now()
         self._told_at = [at for at in self._told_at if now - at < STORM_S]
         lately = 0 if change.incident.severity == "critical" else len(self._told_at)
@@ -98,6 +100,8 @@ class Teller:
         await self._note("action", str(action["id"]), action)
 
     async def _note(self, kind: Any, name: str, detail: Mapping[str, Any]) -> None:
+        if not self.channels:
+            return
         now, named, expires = self._clock.now(), detail.get("incident"), detail.get("expires_at")
         incident = NO_INCIDENT if named is None else incident_number(str(named))
         expires_at = datetime.fromisoformat(expires).timestamp() if isinstance(expires, str) else expires
