@@ -124,7 +124,7 @@ def test_the_environment_overrides_any_key(tmp_path: Path, monkeypatch: pytest.M
     settings = load(write(tmp_path, FLEET))
     assert settings.store.url == "sqlite:///other.db"
     assert settings.budget.day_usd == 7
-    assert settings.notify.urls == ("a://b",)
+    assert [url.get_secret_value() for url in settings.notify.urls] == ["a://b"]
 
 
 @pytest.mark.parametrize("name", ["GIZZI_STOR__URL", "GIZZI_NETWORK__NAME__X"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined
 
 from gizzi.config import Settings
@@ -27,7 +27,7 @@ Durations are written `"5s"`, `"1m30s"`, `"2h"`, `"1d"`, or as a number of secon
 `GIZZI_COLLECT__EVERY=15s`. Other variables: the token named by `[api] token_env` (`GIZZI_API_TOKEN`), which may be a systemd credential of
 that name instead.
 
-Keys marked *later* are read and checked, but nothing uses them yet: Gizzi does not act, ask models or send messages so far.
+Keys marked *later* are read and checked, but nothing uses them yet: Gizzi does not act or ask models so far.
 """
 EXAMPLE = """
 A small file:
@@ -62,7 +62,7 @@ hold = "30s"
 ```
 """
 LATER = {
-    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "cache", "privacy", "routing", "notify")),
+    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "cache", "privacy", "routing")),
     "policy": {"mode", "cooldown", "verify_after", "approval_ttl"},
     "validators": {"role"},
     "api.tokens": {"role"},
@@ -70,7 +70,7 @@ LATER = {
 """Sections (None: the whole of it), or keys of a section, that nothing uses yet."""
 
 
-KINDS = {str: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}
+KINDS = {str: "text", SecretStr: "text", int: "whole number", float: "number", bool: "true or false", Decimal: "number"}
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,8 @@ def _default(field: Any) -> str:
     value = field.default if field.default is not PydanticUndefined else field.default_factory()
     if value in (None, "", {}) or value == ():
         return "none"
+    if isinstance(value, dict):
+        return code("{ " + ", ".join(f'{key} = "{written(item)}"' for key, item in value.items()) + " }")
     if isinstance(value, tuple):
         return code("[" + ", ".join(f'"{item}"' for item in value) + "]")
     if any(item in get_args(Duration) for item in field.metadata):

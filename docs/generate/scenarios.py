@@ -58,7 +58,8 @@ RESULTS = """
 | `scenario` | the folder's name |
 | `passed`, `failures` | whether everything expected came true; what did not, in words |
 | `incidents` | each an [Incident](objects.md#incident), and `opened_s` and `resolved_s` |
-| `actions`, `violations`, `notifications`, `cost_usd` | empty or 0 so far: nothing is carried out, nobody is messaged, no model is asked |
+| `notifications` | how many messages the person on call would have had |
+| `actions`, `violations`, `cost_usd` | empty or 0 so far: nothing is carried out, no model is asked |
 | `simulated_s`, `wall_s` | how long it lasted, in simulated and in real seconds |
 
 `opened_s` and `resolved_s` are simulated seconds since the first fault that names one of the incident's validators, null where none does.
@@ -113,7 +114,7 @@ MEANINGS = {
         "actions": "each must have been carried out; nothing is carried out yet",
         "never": "none of these may have been carried out",
         "decision": "the decision of the first incident opened",
-        "max_notifications": "no more messages than this; nobody is messaged yet",
+        "max_notifications": "no more messages than this to the person on call",
     },
     "expect.incidents": {
         "rule": "the incident's rule, or that of an alert that joined it",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+    from gizzi.alerts.message import Message
     from gizzi.clock import duration_text
     from gizzi.config import Chain, Settings, Validator
     from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
@@ -31,6 +32,7 @@ __all__ = [
     "Finding",
     "GizziError",
     "Http",
+    "Message",
     "Node",
     "Opinion",
     "OutcomeUnknown",
@@ -53,6 +55,7 @@ __all__ = [
 
 _HOMES = {
     "gizzi.alerts.finding": ("UNKNOWN", "Answer", "Finding"),
+    "gizzi.alerts.message": ("Message",),
     "gizzi.clock": ("duration_text",),
     "gizzi.config": ("Chain", "Settings", "Validator"),
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),

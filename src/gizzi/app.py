@@ -29,6 +29,9 @@ from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.thinking import Thinking
+from gizzi.engine.tell.alive import ping_while_well
+from gizzi.engine.tell.channels import channels_of
+from gizzi.engine.tell.teller import Teller
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.memory.keys import keys_of
@@ -50,7 +53,10 @@ HTTP_TIMEOUT_S = 10.0
 
 
 class App:
-    """One wired Gizzi. `watch` is its loop, `responder` carries out what is decided; nothing runs until `run` or `look`."""
+    """One wired Gizzi. `watch` is its loop, `responder` carries out what is decided, `teller` tells people.
+
+    Nothing runs until `run`, `work` or `look`.
+    """
 
     def __init__(self, settings: Settings, watch: Watch, store: Store, mind: Mind | None, runs: Runs) -> None:
         self.settings = settings
@@ -59,11 +65,22 @@ class App:
         self.registry = watch.registry
         self.clock = watch.clock
         self.desk = Desk(store, watch.clock)
+        channels = channels_of(settings, watch.registry, watch.reach.http, threads=watch.live)
+        self.teller = Teller(
+            settings,
+            store,
+            watch.clock,
+            channels,
+            mutes=lambda: watch.mutes,
+            store_trouble=lambda: watch.books.trouble,
+            live=watch.live,
+        )
+        watch.on_change.append(self.teller.heard)
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
-        self.memory = Memory(store, self.clock, keys_of(settings.store.url, state_folder()))
+        self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news.append(self.remembering.hear_news)
@@ -85,6 +102,8 @@ class App:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew())
                 group.create_task(self.work())
+                group.create_task(self.teller.run())
+                group.create_task(ping_while_well(self.watch, self.settings.notify))
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)
             raise (known.exceptions[0] if known else failures) from None

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from gizzi.clock import seconds
 from gizzi.config import Settings, Validator
-from gizzi.errors import ConfigError
+from gizzi.errors import ConfigError, GizziError
+from gizzi.sections import Severity as Severity
 
-Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 RuleScope = Literal["validator", "chain", "gizzi", "off"]
 MARK = "__gizzi__"
 _STRATEGY_GETS = ("task", "candidates", "spend")
+_NOTIFIER_GETS = ("http", "settings", "url", "message")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -131,10 +132,25 @@ class Notifier:
 
     name: str
     send: Callable[..., Any]
+    one_by_one: bool
     wants: tuple[str, ...]
     awaits: bool
     summary: str
     where: str
+
+    async def tell(self, given: Mapping[str, Any], in_thread: Callable[[Callable[[], Any]], Awaitable[Any]] | None) -> str | None:
+        """What went wrong where the message did not go out, None where it did. in_thread: what runs a plain function; None: here."""
+        arguments = {name: given[name] for name in self.wants}
+        try:
+            if self.awaits:
+                await self.send(**arguments)
+            elif in_thread is not None:
+                await in_thread(lambda: self.send(**arguments))
+            else:
+                self.send(**arguments)
+        except Exception as error:
+            return str(error) if isinstance(error, GizziError) else f"{type(error).__name__}: {error}"
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,15 +318,21 @@ def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_F
     return mark
 
 
-def notifier(name: str) -> Callable[[_Function], _Function]:
-    """Mark a function (async, or plain and then run in a thread) as a channel; `[notify] urls` name it as `NAME://…`.
+def notifier(name: str, *, one_by_one: bool = False) -> Callable[[_Function], _Function]:
+    """Mark a function (async, or plain and then run in a thread) as a channel; `[notify] urls` name it as `NAME://…` or `NAME+https://…`.
 
-    Its parameters are filled by name: http, settings, url (its address as configured), message (title, body, severity, incident, change).
-    It raises where the message did not go out; then it is tried again.
+    Its parameters are filled by name: http, settings, url (its address as configured), message (a `Message`). It raises where the message
+    did not go out; then it is tried again, and more than once must do no harm.
+
+    one_by_one: it keeps incidents of its own, so it hears of each by itself, of acknowledgements too, and is not reminded.
     """
 
     def mark(function: _Function) -> _Function:
-        setattr(function, MARK, Notifier(name, function, _wants(function), _awaits(function), _summary(function), _where(function)))
+        wants = _wants(function)
+        odd = next((want for want in wants if want not in _NOTIFIER_GETS), None)
+        if odd is not None:
+            raise ConfigError(f"the notifier {name!r} in {_where(function)} asks for {odd!r}; it gets {', '.join(_NOTIFIER_GETS)}")
+        setattr(function, MARK, Notifier(name, function, one_by_one, wants, _awaits(function), _summary(function), _where(function)))
         return function
 
     return mark

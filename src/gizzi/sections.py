@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from gizzi.clock import seconds
 from gizzi.readers.rows import HttpUrl
 from gizzi.readers.ss58 import public_key
 
+Severity = Literal["low", "medium", "high", "critical"]
 Duration = Annotated[float, BeforeValidator(seconds)]
 Usd = Annotated[Decimal, Field(ge=0)]
 
@@ -131,8 +134,66 @@ class Policy(Section):
     second_try: bool = Field(False, description="Try an action a second time where the first did not help.")
 
 
+_CHANNEL = re.compile(r"[a-z][a-z0-9.]*(\+[a-z]+)?://\S+", re.IGNORECASE)
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+
+
+def _channel(value: Any) -> Any:
+    if isinstance(value, str) and not _CHANNEL.fullmatch(value):
+        raise ValueError("a channel is an address such as slack://…, pagerduty://KEY or webhook+https://HOST/PATH")
+    return value
+
+
+def _http(value: Any) -> Any:
+    if isinstance(value, str) and not value.lower().startswith(("http://", "https://")):
+        raise ValueError("write an address that begins with https:// or http://")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{value!r} is not a time zone this machine knows; write one such as Europe/Berlin, or UTC") from None
+    return value
+
+
+ChannelUrl = Annotated[SecretStr, BeforeValidator(_channel)]
+"""The address of a channel. Most hold a token, so none is ever printed."""
+
+
+class Route(Section):
+    severity: Severity = Field("medium", description="Incidents of this severity and worse.")
+    hours: str = Field("", description='Only at these hours, such as "22:00-07:00", in [notify] timezone; always where none are given.')
+    after_s: Duration = Field(
+        0.0, alias="after", description="Only once nobody has acknowledged an incident for so long: the next person to call."
+    )
+    urls: tuple[ChannelUrl, ...] = Field(min_length=1, description="Who is told: channels, written like [notify] urls.")
+
+    @field_validator("hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        if value and not _HOURS.fullmatch(value):
+            raise ValueError(f'{value!r} are not hours; write them like "22:00-07:00"')
+        return value
+
+
 class Notify(Section):
-    urls: tuple[str, ...] = Field((), description="Channels, as Apprise addresses.")
+    urls: tuple[ChannelUrl, ...] = Field(
+        (),
+        description="Channels for every incident of medium severity and worse: Apprise addresses, pagerduty://, opsgenie://, webhook+https://.",
+    )
+    routes: tuple[Route, ...] = Field((), description="More channels, by severity and hour, and whom to call next: [[notify.routes]].")
+    timezone: Annotated[str, AfterValidator(_time_zone)] = Field("UTC", description="The time zone of the routes' hours.")
+    group_s: Duration = Field(10.0, alias="group", le=600, description="How long news is collected before it is told as one message.")
+    remind: dict[Severity, Duration] = Field(
+        {"critical": 900.0, "high": 3600.0},
+        description="When an open incident that nobody has acknowledged is told again, by severity; then after twice as long, and so on.",
+    )
+    dead_man_url: Annotated[SecretStr | None, BeforeValidator(_http)] = Field(
+        None, description="Asked (GET) again and again while Gizzi is well; whoever listens there raises the alarm when it ceases."
+    )
+    dead_man_every_s: Duration = Field(60.0, alias="dead_man_every", ge=1, description="How often that is.")
 
 
 class ApiToken(Section):

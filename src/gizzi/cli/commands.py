@@ -49,6 +49,7 @@ _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 memory = typer.Typer(help="Read, search and verify what is remembered.", invoke_without_command=True, **_OPTIONS)
+notify = typer.Typer(help="See whether people can be told.", invoke_without_command=True, **_OPTIONS)
 costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **_OPTIONS)
 guard = typer.Typer(help="Show whether anything may be carried out; stop it, resume it.", invoke_without_command=True, **_OPTIONS)
 
@@ -303,6 +304,20 @@ def resume_guard(config: Config = None) -> int:
     return resume_guard(config)
 
 
+@notify.callback()
+def notifications(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@notify.command("test")
+def test_channels(as_json: Json = False, config: Config = None) -> int:
+    """Send a test message to every channel; exit with 1 if one fails."""
+    from gizzi.cli.notify import send_test
+
+    return send_test(config, as_json=as_json)
+
+
 @costs.callback()
 def show_costs(
     context: typer.Context,
@@ -434,6 +449,7 @@ def memory_note(
 
 
 app.add_typer(memory, name="memory", rich_help_panel=LOOK)
+app.add_typer(notify, name="notify", rich_help_panel=START)
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
 app.add_typer(guard, name="guard", rich_help_panel=ANSWER)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)

@@ -207,7 +207,7 @@ class Collector:
             return source.collect(**poll.arguments)
         if poll.thread is not None and poll.thread.is_alive():
             raise SourceError("timeout", f"the source {source.name} is still busy with what it was asked before")
-        poll.thread, answer = _in_thread(lambda: source.collect(**poll.arguments))
+        poll.thread, answer = in_thread(lambda: source.collect(**poll.arguments))
         return await answer
 
     def _file(self, poll: _Poll, answer: Any, failure: Failure | None) -> None:
@@ -248,7 +248,7 @@ def _as_value(value: Any) -> Value | None:
             return None
 
 
-def _in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future[Any]]:
+def in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future[Any]]:
     """Run a plain function in a thread of its own: one that never returns holds up no other, nor the end of the program."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()
@@ -270,7 +270,7 @@ def _in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Futur
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(tell, value, error)
 
-    thread = threading.Thread(target=run, name="source", daemon=True)
+    thread = threading.Thread(target=run, name="plugin", daemon=True)
     thread.start()
     return thread, answer
 

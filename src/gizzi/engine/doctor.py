@@ -19,6 +19,7 @@ from gizzi.engine.known import store_exists
 from gizzi.engine.limits import open_files_check
 from gizzi.engine.own import version
 from gizzi.engine.rights import rights
+from gizzi.engine.tell.check import channels_check
 from gizzi.engine.watch import Watch
 from gizzi.errors import StoreError
 from gizzi.fleet.history import History
@@ -37,6 +38,7 @@ async def house(settings: Settings, clock: Clock) -> dict[str, Any]:
         "config": {"ok": True, "text": where},
         "store": await _store(settings, clock),
         "ssh": _ssh(settings),
+        "channels": await channels_check(settings, clock),
         "clock": clock_check(),
         "open files": open_files_check(len(settings.validators)),
     }

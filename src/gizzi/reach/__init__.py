@@ -58,6 +58,10 @@ class Http(Protocol):
         """The body of an HTTP answer, at most 50 MB. Raises SourceError."""
         ...
 
+    async def post_json(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        """Send JSON, once. Raises SourceError where the answer is not one of success (200 to 299)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Reach:

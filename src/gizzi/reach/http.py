@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 from collections.abc import Mapping
 from functools import partial
@@ -18,6 +19,7 @@ from gizzi.readers.text import one_line
 
 MAX_BODY_BYTES = 50_000_000
 _MAX_ERROR_BYTES = 10_000
+_JSON = {"Content-Type": "application/json"}
 _KEEP_ALIVE_S = 75.0
 _DNS_CACHE_S = 30
 _READ_BUFFER_BYTES = 2**20
@@ -72,10 +74,11 @@ async def _fetch_once(
     headers: Mapping[str, str] | None,
     params: Mapping[str, str] | None,
     limit_bytes: int,
+    accepted: range = range(200, 201),
 ) -> bytes:
     try:
         async with session.request(method, url, data=body, headers=headers, params=params, allow_redirects=False) as response:
-            if response.status != 200:
+            if response.status not in accepted:
                 raise await _status_error(response, url)
             return await _read(response, limit_bytes, url)
     except aiohttp.ClientConnectorError as error:
@@ -168,6 +171,17 @@ class HttpClient:
     async def get(self, url: str) -> bytes:
         """The body of an HTTP answer, at most 50 MB. Raises SourceError."""
         return await self._get(url, None)
+
+    async def post_json(self, url: str, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        """Send JSON, once, over a connection of its own. Raises SourceError where the answer is not one of success (200 to 299)."""
+        data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        try:
+            async with asyncio.timeout(self._timeout_s), new_session() as session:
+                await _fetch_once(session, "POST", url, data, {**_JSON, **(headers or {})}, None, _MAX_ERROR_BYTES, range(200, 300))
+        except TimeoutError:
+            raise SourceError("timeout", f"{place(url)} did not answer in {self._timeout_s:.3g} s") from None
+        except _DISCONNECTED:
+            raise SourceError("refused", f"{place(url)} closed the connection without an answer") from None
 
     async def _get(self, url: str, params: Mapping[str, str] | None) -> bytes:
         if self._session is None:

@@ -9,15 +9,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gizzi.alerts.message import Message
 from gizzi.app import open_app
 from gizzi.clock import SimulatedClock, run_simulated
 from gizzi.config import Settings
+from gizzi.engine.tell.channels import Channel
+from gizzi.kinds import Notifier
+from gizzi.sections import Notify
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.judge import judge
 from gizzi.sim.scenario import Scenario, load_scenario
 from gizzi.store import open_store
 
 NO_PLUGINS = {"folder": "/nonexistent"}
+PERSON = "person://on-call"
+"""The channel of the person whom a scenario tells."""
 
 
 def run_scenario(folder: Path | str) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
     gc.freeze()
     started = time.perf_counter()
     try:
-        incidents, actions = run_simulated(_play(scenario))
+        incidents, actions, told = run_simulated(_play(scenario))
     finally:
         gc.unfreeze()
     wall_s = time.perf_counter() - started
@@ -41,27 +47,31 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
         "incidents": incidents,
         "actions": actions,
         "violations": [],
-        "notifications": 0,
+        "notifications": len(told),
         "cost_usd": "0",
         "simulated_s": scenario.duration_s,
         "wall_s": round(wall_s, 3),
     }
-    result["failures"] = judge(scenario, result)
+    result["failures"] = judge(scenario, {**result, "notifications": told})
     result["passed"] = not result["failures"]
     return result
 
 
-async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """The incidents, the actions, and the titles of the messages that a person would have had."""
     clock = SimulatedClock()
     fleet = scenario.fleet(clock)
     store = open_store("sqlite://")
-    settings = settings_for(fleet).model_copy(update={"policy": scenario.policy})
+    settings = settings_for(fleet).model_copy(update={"policy": scenario.policy, "notify": Notify.model_validate({"urls": [PERSON]})})
     async with open_app(settings, clock=clock, reach=fleet.reach(), store=store, live=False) as app:
+        told = keep_messages(app.teller.channels)
+        telling = asyncio.create_task(app.teller.run())
         watching = asyncio.create_task(app.work())
         await asyncio.wait({watching}, timeout=scenario.duration_s)
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in (watching, telling):
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         rows = await app.desk.incidents(limit=10_000)
         actions = await app.door.shown()
         times = {row["id"]: (row["opened_at"], row["resolved_at"]) for row in await store.incident_rows(limit=10_000)}
@@ -72,7 +82,19 @@ async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str
         since = None if fault_s is None else fleet.start_at + fault_s
         row["opened_s"] = None if since is None else round(opened_at - since, 3)
         row["resolved_s"] = None if since is None or resolved_at is None else round(resolved_at - since, 3)
-    return sorted(rows, key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-")))), actions
+    return sorted(rows, key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-")))), actions, told
+
+
+def keep_messages(channels: dict[str, Channel]) -> list[str]:
+    """Put the person's channel in its place; returns the list in which it keeps the titles of what it is told."""
+    titles: list[str] = []
+
+    def keep(message: Message) -> None:
+        titles.append(message.title)
+
+    kept = Channel(PERSON, 1, Notifier("person", keep, False, ("message",), False, "", ""), {}, threads=False)
+    channels[kept.id] = kept
+    return titles
 
 
 def settings_for(fleet: SimFleet) -> Settings:

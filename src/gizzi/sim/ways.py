@@ -114,3 +114,6 @@ class NoHttp:
 
     async def get(self, url: str) -> bytes:
         raise SourceError("refused", f"{url}: there is no such server in simulated time")
+
+    async def post_json(self, url: str, body: Any, headers: Any = None) -> None:
+        raise SourceError("refused", "there are no channels in simulated time")

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gizzi.errors import StoreError
-from gizzi.store import action_schema, ledger_schema, memory_schema
+from gizzi.store import action_schema, ledger_schema, memory_schema, tell_schema
 
 metadata = MetaData()
 
@@ -117,7 +117,13 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, ledger_schema.create, action_schema.create, memory_schema.create)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
+    _create,
+    ledger_schema.create,
+    action_schema.create,
+    memory_schema.create,
+    tell_schema.create,
+)
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 
 

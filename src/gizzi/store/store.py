@@ -34,7 +34,7 @@ _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 
 class Store:
     def __init__(self, engine: Engine, shown_url: str) -> None:
         self._engine = engine
-        self._shown_url = shown_url
+        self.shown_url = shown_url
         in_memory = isinstance(engine.pool, StaticPool)
         self._thread = None if in_memory else ThreadPoolExecutor(1, thread_name_prefix="store")
         self._overdue: Future[Any] | None = None
@@ -46,14 +46,14 @@ class Store:
         if self._thread is None:
             return self.run_now(work)
         if self._overdue is not None and not self._overdue.done():
-            raise StoreError(f"the store {self._shown_url} still does not answer")
+            raise StoreError(f"the store {self.shown_url} still does not answer")
         running = self._thread.submit(self.run_now, work)
         try:
             async with asyncio.timeout(LONGEST_S):
                 return await asyncio.wrap_future(running)
         except TimeoutError:
             self._overdue = running
-            raise StoreError(f"the store {self._shown_url} did not answer in {LONGEST_S:.0f} s") from None
+            raise StoreError(f"the store {self.shown_url} did not answer in {LONGEST_S:.0f} s") from None
 
     def run_now(self, work: Callable[[Connection], T]) -> T:
         try:
@@ -62,9 +62,9 @@ class Store:
         except GizziError:
             raise
         except DBAPIError as error:
-            raise StoreError(f"the store {self._shown_url}: {_plain(error.orig)}") from None
+            raise StoreError(f"the store {self.shown_url}: {_plain(error.orig)}") from None
         except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error, OverflowError, UnicodeError) as error:
-            raise StoreError(f"the store {self._shown_url}: {_plain(error)}") from None
+            raise StoreError(f"the store {self.shown_url}: {_plain(error)}") from None
 
     def close(self) -> None:
         self._engine.dispose()
@@ -132,7 +132,7 @@ class Store:
             if not self._exchange_lease(connection, found, json.dumps([holder, now])):
                 raise StoreTaken(f"another Gizzi, started at the same moment, {already}")
 
-        already = f"already watches with {self._shown_url}; stop it first, or use another [store] url"
+        already = f"already watches with {self.shown_url}; stop it first, or use another [store] url"
         await self.run(work)
 
     def _exchange_lease(self, connection: Connection, found: str | None, mine: str) -> bool:

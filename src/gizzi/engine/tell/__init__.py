@@ -1,0 +1,1 @@
+"""Telling people: each change once, to the right channel."""
