@@ -46,6 +46,7 @@ class Grouped(TyperGroup):
 
 _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
+evaluation = typer.Typer(help="Measure how well models are chosen.", invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **_OPTIONS)
 
@@ -298,6 +299,34 @@ def project_costs(
     return show_projection(config, mix, queries_per_day=queries, tokens_in=tokens_in, tokens_out=tokens_out, as_json=as_json)
 
 
+@evaluation.callback()
+def evaluations(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@evaluation.command("routing")
+def eval_routing(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .csv.gz file with the columns prompt, weak and strong.")],
+    train: Annotated[int, typer.Option("--train", metavar="N", help="Train on so many rows, and test on the others.")] = 1500,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Draws the rows to train on.")] = 0,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Read weak_response, the weak model's answer, before choosing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Train a router on some rows of a file, and measure on the others how well it chooses."""
+    from gizzi.cli.evaluate import eval_routing
+
+    return eval_routing(file, train=train, seed=seed, cascade=cascade, as_json=as_json)
+
+
+@evaluation.command("questions")
+def eval_questions(as_json: Json = False, config: Config = None) -> int:
+    """Measure the configured routing on 200 questions of operators; nothing is called."""
+    from gizzi.cli.evaluate import eval_questions
+
+    return eval_questions(config, as_json=as_json)
+
+
 @scenario.callback()
 def scenarios(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -327,4 +356,5 @@ def record_scenario(
 
 
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
+app.add_typer(evaluation, name="eval", rich_help_panel=PRACTISE)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)

@@ -143,7 +143,7 @@ def interval(gains: Sequence[int], seed: int) -> list[float] | None:
 def evaluate_routing(file: Path, train: int, seed: int, cascade: bool = False) -> dict[str, Any]:
     """Train on `train` rows drawn with the seed, test on the rest. The figures of `gizzi eval routing`; needs scikit-learn.
 
-    cascade: the router reads the weak model's answer before it decides. Raises UsageError and GizziError.
+    cascade: the router reads the weak model's answer before it decides. Raises UsageError.
     """
     return evaluate_rows(read_rows(file, cascade=cascade), train, seed, cascade)
 

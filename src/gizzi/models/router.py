@@ -34,10 +34,14 @@ from gizzi.models.budget import BudgetLeft
 from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
+from gizzi.models.facts import admits_ignorance, contradiction
+from gizzi.models.learned_choice import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
 from gizzi.models.merge import load_catalogue
 from gizzi.models.model import Provider
+from gizzi.models.outcomes import Outcomes
+from gizzi.models.plans import carry_out
 from gizzi.models.providers import Providers
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
@@ -72,6 +76,7 @@ class Opened:
     store: Store
     ledger: Ledger
     cache: AnswerCache
+    outcomes: Outcomes
     door: Door
 
 
@@ -112,32 +117,55 @@ class Router:
         """Raises UsageError (an empty question, an unknown model), or GizziError where nothing could answer: one line, with what to do."""
         began = time.perf_counter()
         more = {"critical": critical, "model": model, "role": role, "private": private, "kind": kind, "limit_s": limit_s}
-        task = self.task(text, decides_write=critical or _WRITES.search(text) is not None, **more)
+        task = self.task(text, decides_write=critical, several_calls=True, **more)
         asked = understand(task.text)
         statuses: Sequence[Mapping[str, Any]] = await self._statuses() if asked or prompts.about_fleet(task.text) else ()
         said = reflex_answer(asked, statuses) if asked else None
         if said is not None and not critical and model is None:
             return _by_reflex(said, began, "live status answers it, without a model")
         route = await self.route(task)
-        kept = await self._kept(task, route, statuses, began)
+        fresh = critical or route.plan == "consensus" or _WRITES.search(text) is not None
+        kept = None if fresh else await self._kept(task, route, statuses, began)
         if kept is not None:
             return kept
         try:
-            call = self.call_for(task, statuses)
-            reply = await self._door().call(task, route, call) if route.models else None
+            answer = await self._carried_out(task, route, statuses) if route.models else None
         except NoAnswer as failure:
             if said is None:
                 noted = f" ({route.reason})" if ";" in route.reason else ""  # a route that had to leave its tier says why
                 raise nobody(f"{failure}{noted}", all(_is_away(text) for text in failure.failures.values())) from None
             return _by_reflex(said, began, f"live status answers it, for {failure}")
-        if reply is None:
+        if answer is None:
             if said is None:
                 raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
-        answer = answer_of(reply, call)
-        with suppress(StoreError):  # it is paid for: better given once than lost
-            await self._open().cache.put(task, answer.tier, _version(statuses), answer)
-        return answer
+        if not fresh:
+            with suppress(StoreError):  # it is paid for: better given once than lost
+                await self._open().cache.put(task, answer.tier if route.plan == "one" else route.tier, _version(statuses), answer)
+        return replace(answer, id=self._open().outcomes.note(task, answer.model, answer.response))
+
+    async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
+        """Each call of the route's plan, through the door."""
+
+        async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
+            call = self.call_for(task, statuses, f"{prompts.ABOUT} {prompts.VOTE}" if vote else prompts.ABOUT)
+            return answer_of(await self._door().call(task, route, call), call)
+
+        return await carry_out(task, route, self.catalogue, ask, partial(self._doubt, task, route, statuses))
+
+    def _doubt(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]], answer: Answer) -> str | None:
+        """Why a cheap answer does not hold."""
+        found = contradiction(task.text, answer.response, statuses)
+        if found is not None:
+            self._open().outcomes.note(task, answer.model, answer.response, good=False, said_by="facts")
+            return f"live facts contradict it: {found}"
+        if admits_ignorance(answer.response):
+            return "it says itself that it does not know"
+        return doubt_of(self.settings, task.text, answer.response, answer.model, self.catalogue.models[route.steps[-1]])
+
+    async def feedback(self, answer_id: str, good: bool) -> str:
+        """A person's word on an answer, by its id; returns the model. The learned router is trained from it. Raises NotFound."""
+        return await self._open().outcomes.judge(answer_id, good)
 
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
@@ -149,6 +177,7 @@ class Router:
             try:
                 return await self.ask(text, critical=critical, model=model, role=role)
             finally:
+                await self._open().outcomes.finish()
                 await self._door().providers.close()
 
         found = _run_anywhere(whole)
@@ -236,6 +265,7 @@ class Router:
     async def close(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
+            await opened.outcomes.finish()
             await opened.door.providers.close()
             if self._given_store is None:
                 opened.store.close()
@@ -258,7 +288,8 @@ class Router:
             ledger = Ledger(store, self.settings.budget, self._clock)
             door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
             cache = AnswerCache(store, self.settings.cache, self._clock)
-            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, door)
+            outcomes = Outcomes(store, self._clock)
+            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, outcomes, door)
         return self._opened
 
     def redactor(self) -> Redactor:
@@ -286,7 +317,8 @@ def answer_of(reply: Reply, call: Call) -> Answer:
     )
     route = replace(reply.route, considered=considered)
     if reply.failures:
-        route = replace(route, reason=f"{route.reason}; {'; '.join(reply.failures.values())}; so {model.id}")
+        below = f", of the {model.tier} tier" if model.tier != route.tier else ""
+        route = replace(route, reason=f"{route.reason}; {'; '.join(reply.failures.values())}; so {model.id}{below}")
     usage = reply.bill.usage or Usage(estimated=True)
     said = call.redactor.restore(reply.response.text or "")
     return Answer(model.id, model.tier, said, reply.bill.cost_usd, reply.time_s, usage, route)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gizzi.errors import StoreError
-from gizzi.store import ledger_schema
+from gizzi.store import ledger_schema, outcome_schema
 
 metadata = MetaData()
 
@@ -116,7 +116,7 @@ def _create(connection: Connection) -> None:
     metadata.create_all(connection)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, ledger_schema.create)
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_create, ledger_schema.create, outcome_schema.create)
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 
 
