@@ -46,6 +46,7 @@ class Grouped(TyperGroup):
 
 _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
+learning = typer.Typer(help="Learn from outcomes which model answers what.", invoke_without_command=True, **_OPTIONS)
 evaluation = typer.Typer(help="Measure how well models are chosen.", invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **_OPTIONS)
@@ -228,6 +229,44 @@ def models(as_json: Json = False, config: Config = None) -> int:
     return show_models(config, as_json=as_json)
 
 
+@app.command(rich_help_panel=ASK)
+def feedback(
+    answer: Annotated[str, typer.Argument(metavar="ANSWER-ID", help="As `gizzi ask` shows it.")],
+    verdict: Annotated[str, typer.Argument(metavar="good|bad", help="How the answer was.")],
+    config: Config = None,
+) -> int:
+    """Say how an answer was; `gizzi learn train` learns from it."""
+    from gizzi.cli.learn import give_feedback
+
+    return give_feedback(config, answer, verdict)
+
+
+@learning.callback()
+def learnings(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@learning.command("train")
+def train_router(
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Learn from this .csv or .csv.gz instead: prompt, model, right; or prompt, weak, strong."
+        ),
+    ] = None,
+    weak: Annotated[str | None, typer.Option("--weak", metavar="ID", help="The model of the column weak.")] = None,
+    strong: Annotated[str | None, typer.Option("--strong", metavar="ID", help="The model of the column strong.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Learn this model alone; the others stay as they are.")] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Train the router that the strategy `learned` asks, from feedback and from answers that facts contradicted."""
+    from gizzi.cli.learn import train
+
+    return train(config, file, weak=weak, strong=strong, model=model, as_json=as_json)
+
+
 @app.command(rich_help_panel=ANSWER)
 def ack(name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")], config: Config = None) -> int:
     """Say that you have seen an incident and look after it."""
@@ -356,5 +395,6 @@ def record_scenario(
 
 
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
+app.add_typer(learning, name="learn", rich_help_panel=ASK)
 app.add_typer(evaluation, name="eval", rich_help_panel=PRACTISE)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)

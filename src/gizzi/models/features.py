@@ -93,6 +93,10 @@ class Features(NamedTuple):
         """Those of the prompt alone."""
         return Features((*self.buckets[:-1], frozenset()), (*self.shape[: -len(_ANSWER_MEASURES)], *(0.0,) * len(_ANSWER_MEASURES)))
 
+    @property
+    def has_answer(self) -> bool:
+        return self.shape[-len(_ANSWER_MEASURES)] > 0
+
     def as_json(self) -> dict[str, Any]:
         return {"buckets": [sorted(block) for block in self.buckets], "shape": [round(figure, 6) for figure in self.shape]}
 

@@ -97,7 +97,7 @@ def _keeps(measured: Curve | None, look: Look, best: Look, quality: float) -> bo
     return best.rank - look.rank < measured.by_quality(quality)
 
 
-def doubt_of(settings: Settings, prompt: str, response: str, model: str, best: Model) -> str | None:
+def unlikely(settings: Settings, prompt: str, response: str, model: str, best: Model) -> str | None:
     """Why a model's answer is too likely wrong; None where it is not, or where nothing was learned of that model's answers.
 
     best: the model that would be asked last; what it may be expected to get right of such prompts sets the bar.

@@ -7,11 +7,9 @@ result = router.query("Is validator 6 healthy?")    # for scripts
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -34,8 +32,7 @@ from gizzi.models.budget import BudgetLeft
 from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
-from gizzi.models.facts import admits_ignorance, contradiction
-from gizzi.models.learned_choice import doubt_of
+from gizzi.models.doubts import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
 from gizzi.models.merge import load_catalogue
@@ -47,6 +44,7 @@ from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
 from gizzi.models.reflex_answers import understand
 from gizzi.models.route import choose, strategies_of
+from gizzi.models.scripts import run_anywhere
 from gizzi.models.secrets import word_list
 from gizzi.models.task import Answer, Considered, Route, Task, Usage
 from gizzi.store import Store, open_store
@@ -142,7 +140,9 @@ class Router:
         if not fresh:
             with suppress(StoreError):  # it is paid for: better given once than lost
                 await self._open().cache.put(task, answer.tier if route.plan == "one" else route.tier, _version(statuses), answer)
-        return replace(answer, id=self._open().outcomes.note(task, answer.model, answer.response))
+        return (
+            replace(answer, id=self.outcomes.note(task, answer.model, answer.response)) if answer.model in self.catalogue.models else answer
+        )
 
     async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
         """Each call of the route's plan, through the door."""
@@ -151,21 +151,13 @@ class Router:
             call = self.call_for(task, statuses, f"{prompts.ABOUT} {prompts.VOTE}" if vote else prompts.ABOUT)
             return answer_of(await self._door().call(task, route, call), call)
 
-        return await carry_out(task, route, self.catalogue, ask, partial(self._doubt, task, route, statuses))
-
-    def _doubt(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]], answer: Answer) -> str | None:
-        """Why a cheap answer does not hold."""
-        found = contradiction(task.text, answer.response, statuses)
-        if found is not None:
-            self._open().outcomes.note(task, answer.model, answer.response, good=False, said_by="facts")
-            return f"live facts contradict it: {found}"
-        if admits_ignorance(answer.response):
-            return "it says itself that it does not know"
-        return doubt_of(self.settings, task.text, answer.response, answer.model, self.catalogue.models[route.steps[-1]])
+        best = self.catalogue.models[route.steps[-1] if route.steps else route.models[0]]
+        doubt = partial(doubt_of, self.settings, self.outcomes, task, statuses, best)
+        return await carry_out(task, route, self.catalogue, ask, doubt)
 
     async def feedback(self, answer_id: str, good: bool) -> str:
         """A person's word on an answer, by its id; returns the model. The learned router is trained from it. Raises NotFound."""
-        return await self._open().outcomes.judge(answer_id, good)
+        return await self.outcomes.judge(answer_id, good)
 
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
@@ -177,10 +169,10 @@ class Router:
             try:
                 return await self.ask(text, critical=critical, model=model, role=role)
             finally:
-                await self._open().outcomes.finish()
+                await self.outcomes.finish()
                 await self._door().providers.close()
 
-        found = _run_anywhere(whole)
+        found = run_anywhere(whole)
         return {
             "model": found.model,
             "response": found.response,
@@ -219,6 +211,10 @@ class Router:
     @property
     def door(self) -> Door:
         return self._door()
+
+    @property
+    def outcomes(self) -> Outcomes:
+        return self._open().outcomes
 
     @property
     def catalogue(self) -> Catalogue:
@@ -362,30 +358,3 @@ def _is_away(failure: str) -> bool:
 
 def nobody(why: str, explain: bool) -> GizziError:
     return GizziError(f"no model could answer: {why.removeprefix('no model answered: ')}" + (f"; to have one, {HOW_TO}" if explain else ""))
-
-
-def _run_anywhere(work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """To its end, in a loop of its own; in a thread where a loop already runs here."""
-
-    async def main() -> Answer:
-        return await work()
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(main())
-    results: list[Answer] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(main()))
-        except (GizziError, OSError, RuntimeError, ValueError) as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="gizzi-query")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]

@@ -125,13 +125,20 @@ def _check(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str
     for name in names:
         if name not in tiers:
             raise UsageError(f"the outcomes name the model {name!r}, of which no tier is given")
-        mine = [outcome for outcome in outcomes if outcome.model == name]
-        prompts, right = len({_alike(outcome.prompt) for outcome in mine}), sum(outcome.right for outcome in mine)
-        if prompts < FEWEST or right in (0, len(mine)):
-            raise UsageError(
-                f"{name}: {len(mine)} outcomes of {prompts} different prompts, {right} of them right, are too few to learn from;"
-                f" it takes {FEWEST} prompts, and both right and wrong answers"
-            )
+        few = too_few([outcome for outcome in outcomes if outcome.model == name])
+        if few is not None:
+            raise UsageError(f"{name}: {few}")
+
+
+def too_few(mine: Sequence[Outcome]) -> str | None:
+    """Why nothing can be learned from one model's outcomes; None where something can."""
+    prompts, right = len({_alike(outcome.prompt) for outcome in mine}), sum(outcome.right for outcome in mine)
+    if prompts >= FEWEST and right not in (0, len(mine)):
+        return None
+    return (
+        f"{len(mine)} outcomes of {prompts} different prompts, {right} of them right, are too few to learn from;"
+        f" it takes {FEWEST} prompts, and both right and wrong answers"
+    )
 
 
 def _of_what_is_read(outcomes: Sequence[Outcome], reads_answer: bool) -> Sequence[Outcome]:
