@@ -39,6 +39,16 @@ class Trained:
         own = self.router.heads.get(model.id)
         return own if own is not None and own.labels else self.priors.get(model.tier)
 
+    def curve(self, weak: Model, strong: Model) -> Curve | None:
+        """What was measured between the two, or between two models for which their tiers' priors stand."""
+        for (low, high), measured in self.router.curves.items():
+            if self._stands_for(low, weak) and self._stands_for(high, strong):
+                return measured
+        return None
+
+    def _stands_for(self, name: str, model: Model) -> bool:
+        return name == model.id if model.id in self.router.heads else self.router.heads[name].tier == model.tier
+
 
 def trained(file: Path) -> Trained | None:
     """None where there is none yet. Read again only once the file has changed. Raises ConfigError where it is damaged."""
@@ -85,7 +95,7 @@ def choose_learned(known: Trained, prompt: str, candidates: Sequence[Model], qua
     best = heads[strong.id].look(seen)
     for model in compared:
         look = heads[model.id].look(seen)
-        if TIERS.index(model.tier) < top and _keeps(known.router.curves.get((model.id, strong.id)), look, best, quality):
+        if TIERS.index(model.tier) < top and _keeps(known.curve(model, strong), look, best, quality):
             return Opinion((model,), reason=f"{model.id} answers such rightly with {look.right:.0%}, {strong.id} with {best.right:.0%}")
     return Opinion((strong,), reason=f"no cheaper model keeps {quality:.0%} of what {strong.id} answers rightly")
 

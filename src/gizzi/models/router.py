@@ -140,9 +140,8 @@ class Router:
         if not fresh:
             with suppress(StoreError):  # it is paid for: better given once than lost
                 await self._open().cache.put(task, answer.tier if route.plan == "one" else route.tier, _version(statuses), answer)
-        return (
-            replace(answer, id=self.outcomes.note(task, answer.model, answer.response)) if answer.model in self.catalogue.models else answer
-        )
+        known = answer.model in self.catalogue.models
+        return replace(answer, id=self.outcomes.note(task, answer.model, answer.response) if known else None)
 
     async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
         """Each call of the route's plan, through the door."""
