@@ -47,7 +47,10 @@ class Trained:
         return None
 
     def _stands_for(self, name: str, model: Model) -> bool:
-        return name == model.id if model.id in self.router.heads else self.router.heads[name].tier == model.tier
+        if model.id in self.router.heads:
+            return name == model.id
+        head = self.router.heads.get(name)
+        return head is not None and head.tier == model.tier
 
 
 def trained(file: Path) -> Trained | None:
