@@ -199,6 +199,24 @@ async def test_critical_work_is_voted_on_in_the_frontier_tier_alone(tmp_path: Pa
         assert it.calls == (0, 0, 1) and answer.route.strategy == "critical"
 
 
+async def test_critical_work_that_the_frontier_tier_cannot_do_says_which_tier_did(tmp_path: Path) -> None:
+    async with asked(tmp_path, "rules", replies=(chat("NO"), chat("Wait."), fault("401 Unauthorized", "no"))) as it:
+        answer = await it.router.ask(DECISION, critical=True)
+        assert answer.tier == "standard" and it.cheap.calls == 0
+        assert answer.route.reason.startswith("critical work goes to the frontier tier; best/m: it refuses the key")
+        assert answer.route.reason.endswith("so middle/m, of the standard tier") and "refuses the key" in (why_not(answer)["best/m"] or "")
+
+
+async def test_critical_work_spends_what_is_kept_for_it(tmp_path: Path) -> None:
+    budget = {"day_usd": "0.02", "critical_share": "1"}
+    async with asked(tmp_path, "rules", replies=(chat("NO"), chat("Wait."), chat("Do not.")), budget=budget) as it:
+        critical = await it.router.ask(DECISION, critical=True)
+        assert critical.tier == "frontier" and it.calls == (0, 0, 1)
+        with pytest.raises(GizziError, match=r"the budget of the day is met"):
+            await it.router.ask(DECISION)
+        assert it.calls == (0, 0, 1)
+
+
 async def test_a_learned_check_doubts_an_answer(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="training needs the extra `learn`")
     replies = (chat("It is perhaps the weather, maybe."), chat("b"), chat("Two peers are too few."))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
@@ -25,6 +27,8 @@ from gizzi.store.outcome_schema import outcomes
 MOST_OPEN = 5000
 """How many answers of which nobody has said anything are kept; the oldest go."""
 TIDY_EVERY = 256
+MOST_WAITING = 1000
+"""So many answers may wait to be written; of more the oldest are not kept."""
 PERSON = "person"
 
 
@@ -34,40 +38,41 @@ class Outcomes:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._writing: set[asyncio.Task[None]] = set()
-        self._noted = 0
+        self._waiting: list[dict[str, Any]] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._written = 0
 
     def note(self, task: Task, model: str, response: str, *, good: bool | None = None, said_by: str | None = None) -> str | None:
-        """Keep an answer in the background, and return its id. None where the task is private, of which nothing is kept."""
+        """Keep an answer, in the background, and return its id. None where the task is private, of which nothing is kept."""
         if task.private:
             return None
-        name = uuid.uuid4().hex[:12]
-        row = {"id": name, "at": self._clock.now(), "model": one_line(model, 256), "version": VERSION, "good": good, "said_by": said_by}
-        writing = asyncio.ensure_future(self._write(row, task.text, response))
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
-        return name
+        row = {
+            "id": uuid.uuid4().hex[:12],
+            "at": self._clock.now(),
+            "model": one_line(model, 256),
+            "features": json.dumps(extract(task.text, response).as_json(), separators=(",", ":")),
+            "version": VERSION,
+            "good": good,
+            "said_by": said_by,
+        }
+        self._waiting = [*self._waiting[-MOST_WAITING + 1 :], row]
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.ensure_future(self._write())
+        return str(row["id"])
 
-    async def _write(self, row: dict[str, Any], prompt: str, response: str) -> None:
-        tidy = self._noted % TIDY_EVERY == 0
-        self._noted += 1
-        features = json.dumps(extract(prompt, response).as_json())
-
-        def work(connection: Connection) -> None:
-            connection.execute(insert(outcomes), {**row, "features": features})
-            if tidy:
-                kept = select(outcomes.c.id).where(outcomes.c.good.is_(None)).order_by(outcomes.c.at.desc()).limit(MOST_OPEN)
-                connection.execute(delete(outcomes).where(outcomes.c.good.is_(None), outcomes.c.id.not_in(kept)))
-
-        try:
-            await self._store.run(work)
-        except StoreError:  # the answer itself is worth more than what may be said of it
-            return
+    async def _write(self) -> None:
+        """What came meanwhile goes into one transaction, so that many calls at once are no burden."""
+        while self._waiting:
+            rows, self._waiting = self._waiting, []
+            tidy = self._written % TIDY_EVERY + len(rows) >= TIDY_EVERY or not self._written
+            self._written += len(rows)
+            with suppress(StoreError):  # the answers themselves are worth more than what may be said of them
+                await self._store.run(partial(_add, rows, tidy))
 
     async def finish(self) -> None:
         """Wait for what is being written; before the event loop ends."""
-        while self._writing:
-            await asyncio.wait(set(self._writing))
+        while self._writer is not None and not self._writer.done():
+            await asyncio.wait([self._writer])
 
     async def judge(self, name: str, good: bool) -> str:
         """A person's word on an answer, the last one counts; returns the model. Raises NotFound where no such answer is kept."""
@@ -91,6 +96,13 @@ class Outcomes:
 
         rows = [(row, from_json(_json(row.features))) for row in await self._store.run(work)]
         return [Outcome(features, row.model, row.good) for row, features in rows if features is not None]
+
+
+def _add(rows: list[dict[str, Any]], tidy: bool, connection: Connection) -> None:
+    connection.execute(insert(outcomes), rows)
+    if tidy:
+        kept = select(outcomes.c.id).where(outcomes.c.good.is_(None)).order_by(outcomes.c.at.desc()).limit(MOST_OPEN)
+        connection.execute(delete(outcomes).where(outcomes.c.good.is_(None), outcomes.c.id.not_in(kept)))
 
 
 def _json(text: str) -> Any:
