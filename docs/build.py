@@ -19,6 +19,7 @@ from generate.observations import observations_page  # noqa: E402
 from generate.pictures import pictures  # noqa: E402
 from generate.python_api import python_page  # noqa: E402
 from generate.rest import objects_page, rest_page  # noqa: E402
+from generate.routing import routing_page  # noqa: E402
 from generate.rules import rules_page  # noqa: E402
 from generate.scenarios import scenarios_page  # noqa: E402
 
@@ -35,6 +36,7 @@ def generated() -> dict[str, str]:
         "reference/objects.md": objects_page(),
         "reference/scenarios.md": scenarios_page(),
         "reference/python.md": python_page(),
+        "explanation/routing.md": routing_page(),
         **pictures(),
     }
 

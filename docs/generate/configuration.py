@@ -27,7 +27,6 @@ Durations are written `"5s"`, `"1m30s"`, `"2h"`, `"1d"`, or as a number of secon
 `GIZZI_COLLECT__EVERY=15s`. Other variables: the token named by `[api] token_env` (`GIZZI_API_TOKEN`), which may be a systemd credential of
 that name instead.
 
-Keys marked *later* are read and checked, but nothing uses them yet: Gizzi does not act or ask models so far.
 """
 EXAMPLE = """
 A small file:
@@ -62,7 +61,6 @@ hold = "30s"
 ```
 """
 LATER = {
-    **dict.fromkeys(("tiers", "budget", "providers", "models", "models.price", "cache", "privacy", "routing")),
     "policy": {"mode", "cooldown", "verify_after", "approval_ttl"},
     "validators": {"role"},
     "api.tokens": {"role"},

@@ -28,10 +28,10 @@ from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.remember import Remembering, search, similar
-from gizzi.engine.thinking import Thinking
 from gizzi.engine.tell.alive import ping_while_well
 from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
+from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.memory.keys import keys_of

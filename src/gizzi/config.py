@@ -237,9 +237,10 @@ def _anchor(raw: dict[str, Any], path: Path) -> None:
         url = raw.setdefault("store", {"url": "sqlite:///gizzi.db"}).get("url") if store is None else None
     if isinstance(url, str) and url.startswith("sqlite:///") and not url.startswith("sqlite:////") and url != "sqlite:///:memory:":
         raw["store"]["url"] = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
-    plugins = raw.setdefault("plugins", {})
-    if isinstance(plugins, dict):
-        plugins["folder"] = str(folder / str(plugins.get("folder", "plugins")))
+    for section, key, usual in (("plugins", "folder", "plugins"), ("routing", "learned", "router.json")):
+        found = raw.setdefault(section, {})
+        if isinstance(found, dict):
+            found[key] = str(folder / str(found.get(key, usual)))
 
 
 def _override(raw: dict[str, Any], environment: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from gizzi.sections import Severity as Severity
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 RuleScope = Literal["validator", "chain", "gizzi", "off"]
 MARK = "__gizzi__"
-_STRATEGY_GETS = ("task", "candidates", "spend")
+_STRATEGY_GETS = ("task", "candidates", "spend", "settings")
 _NOTIFIER_GETS = ("http", "settings", "url", "message")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -67,11 +67,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What a strategy thinks: these models, best first, or this tier ("local", "standard", "frontier"); and why, in a few words."""
+    """What a strategy thinks: these models, best first, or this tier ("local", "standard", "frontier"); and why, in a few words. Only a
+    reason: why it has no opinion, which the route then tells.
+
+    plan: "cascade" asks the models in turn until an answer holds, "consensus" asks them all and counts their votes; None asks the first.
+    """
 
     models: Sequence[Any] = ()
     tier: str | None = None
     reason: str = ""
+    plan: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +284,8 @@ def strategy(name: str) -> Callable[[_Function], _Function]:
     """Mark a plain function as a routing strategy; `[routing] strategies` says which are asked, and in what order.
 
     Its parameters are filled by name: task (what is asked), candidates (the models that no hard rule forbids, the cheapest tier first),
-    spend (what was spent and what is left). It returns those of the candidates it wants, best first, an `Opinion`, or None where it has
-    no opinion; then the next strategy is asked.
+    spend (what was spent and what is left), settings. It returns those of the candidates it wants, best first, an `Opinion`, or None
+    where it has no opinion; then the next strategy is asked.
     """
 
     def mark(function: _Function) -> _Function:

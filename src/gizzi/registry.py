@@ -26,7 +26,7 @@ from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Ru
 _Item = TypeVar("_Item", bound=Extension)
 
 _BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
-_BUILT_IN_MODULES = ("gizzi.models.rules",)
+_BUILT_IN_MODULES = ("gizzi.models.rules", "gizzi.models.strategies", "gizzi.models.learned_choice")
 
 
 class Table(Generic[_Item]):

@@ -121,6 +121,10 @@ class Privacy(Section):
 
 class Routing(Section):
     strategies: tuple[str, ...] = Field(("rules",), description="Who has a say in which model answers; the first with an opinion wins.")
+    quality: float = Field(
+        0.95, ge=0, le=1, description="The part of the best model's right answers that `learned` keeps; less is cheaper."
+    )
+    learned: str = Field("router.json", description="What `gizzi learn train` writes and `learned` reads; relative to this file.")
     unknown_prices: bool = Field(False, description="Also choose models whose price nobody knows; else only --model does.")
 
 

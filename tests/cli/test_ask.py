@@ -40,7 +40,7 @@ async def test_an_answer_for_people_and_for_programs(tmp_path: Path) -> None:
     )
     assert plain.stderr == ""
     found = json.loads(machine.stdout)
-    assert set(found) == {"model", "tier", "response", "cost_usd", "time_s", "tokens", "route", "cached"}
+    assert set(found) == {"id", "model", "tier", "response", "cost_usd", "time_s", "tokens", "route", "votes", "cached"}
     assert found["tokens"]["input"] == 12 and found["route"]["considered"]
 
 

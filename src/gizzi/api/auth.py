@@ -40,7 +40,7 @@ class Person:
 def people_of(settings: Settings) -> list[Person]:
     """Everybody whose token is configured and has a value."""
     named = [(OPERATOR, "approver", settings.api.token_env), *((t.name, t.role, t.token_env) for t in settings.api.tokens)]
-    return [Person(name, role, secret) for name, role, where in named if (secret := settings.secret(where)) is not None]  # type: ignore[arg-type]
+    return [Person(name, role, secret) for name, role, where in named if (secret := settings.secret(where)) is not None]
 
 
 def is_loopback(host: str) -> bool:

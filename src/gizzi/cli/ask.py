@@ -125,6 +125,7 @@ def _about(answer: Answer) -> str:
     if answer.cached:
         return clean(f"{answer.model} · from the cache, no cost · {answer.route.reason}", 1000)
     facts = [answer.model, f"{answer.time_s:.1f} s", cost, counted] if answer.tier != "reflex" else ["without a model", "no cost"]
+    facts += [f"id {answer.id}"] if answer.id else []
     return clean(f"{' · '.join(facts)} · {answer.route.reason}", 1000)
 
 

@@ -47,6 +47,8 @@ class Grouped(TyperGroup):
 
 _OPTIONS: dict[str, Any] = {"rich_markup_mode": None, "add_completion": False, "pretty_exceptions_enable": False}
 app = typer.Typer(cls=Grouped, help=ABOUT, invoke_without_command=True, **_OPTIONS)
+learning = typer.Typer(help="Learn from outcomes which model answers what.", invoke_without_command=True, **_OPTIONS)
+evaluation = typer.Typer(help="Measure how well models are chosen.", invoke_without_command=True, **_OPTIONS)
 scenario = typer.Typer(help="Run simulated incidents, or record real ones.", invoke_without_command=True, **_OPTIONS)
 memory = typer.Typer(help="Read, search and verify what is remembered.", invoke_without_command=True, **_OPTIONS)
 notify = typer.Typer(help="See whether people can be told.", invoke_without_command=True, **_OPTIONS)
@@ -233,6 +235,44 @@ def models(as_json: Json = False, config: Config = None) -> int:
     return show_models(config, as_json=as_json)
 
 
+@app.command(rich_help_panel=ASK)
+def feedback(
+    answer: Annotated[str, typer.Argument(metavar="ANSWER-ID", help="As `gizzi ask` shows it.")],
+    verdict: Annotated[str, typer.Argument(metavar="good|bad", help="How the answer was.")],
+    config: Config = None,
+) -> int:
+    """Say how an answer was; `gizzi learn train` learns from it."""
+    from gizzi.cli.learn import give_feedback
+
+    return give_feedback(config, answer, verdict)
+
+
+@learning.callback()
+def learnings(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@learning.command("train")
+def train_router(
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Learn from this .csv or .csv.gz instead: prompt, model, right; or prompt, weak, strong."
+        ),
+    ] = None,
+    weak: Annotated[str | None, typer.Option("--weak", metavar="ID", help="The model of the column weak.")] = None,
+    strong: Annotated[str | None, typer.Option("--strong", metavar="ID", help="The model of the column strong.")] = None,
+    model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Learn this model alone; the others stay as they are.")] = None,
+    as_json: Json = False,
+    config: Config = None,
+) -> int:
+    """Train the router that the strategy `learned` asks, from feedback and from answers that facts contradicted."""
+    from gizzi.cli.learn import train
+
+    return train(config, file, weak=weak, strong=strong, model=model, as_json=as_json)
+
+
 @app.command(rich_help_panel=ANSWER)
 def ack(name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")], config: Config = None) -> int:
     """Say that you have seen an incident and look after it."""
@@ -354,6 +394,34 @@ def project_costs(
     return show_projection(config, mix, queries_per_day=queries, tokens_in=tokens_in, tokens_out=tokens_out, as_json=as_json)
 
 
+@evaluation.callback()
+def evaluations(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@evaluation.command("routing")
+def eval_routing(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv or .csv.gz file with the columns prompt, weak and strong.")],
+    train: Annotated[int, typer.Option("--train", metavar="N", help="Train on so many rows, and test on the others.")] = 1500,
+    seed: Annotated[int, typer.Option("--seed", metavar="S", help="Draws the rows to train on.")] = 0,
+    cascade: Annotated[bool, typer.Option("--cascade", help="Read weak_response, the weak model's answer, before choosing.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Train a router on some rows of a file, and measure on the others how well it chooses."""
+    from gizzi.cli.evaluate import eval_routing
+
+    return eval_routing(file, train=train, seed=seed, cascade=cascade, as_json=as_json)
+
+
+@evaluation.command("questions")
+def eval_questions(as_json: Json = False, config: Config = None) -> int:
+    """Measure the configured routing on 200 questions of operators; nothing is called."""
+    from gizzi.cli.evaluate import eval_questions
+
+    return eval_questions(config, as_json=as_json)
+
+
 @scenario.callback()
 def scenarios(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
@@ -452,4 +520,6 @@ app.add_typer(memory, name="memory", rich_help_panel=LOOK)
 app.add_typer(notify, name="notify", rich_help_panel=START)
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
 app.add_typer(guard, name="guard", rich_help_panel=ANSWER)
+app.add_typer(learning, name="learn", rich_help_panel=ASK)
+app.add_typer(evaluation, name="eval", rich_help_panel=PRACTISE)
 app.add_typer(scenario, name="scenario", rich_help_panel=PRACTISE)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -88,11 +88,11 @@ def _left(settings: Settings) -> BudgetLeft:
 def show_route(config: Path | None, words: str, *, critical: bool, private: bool, model: str | None, as_json: bool) -> int:
     """With "-" for words, each line of standard input is a task."""
     router = make_router(config)
+    common = Task("", critical=critical, private=private, model=model, several_calls=True)
     if words == "-":
-        _route_lines(router, sys.stdin.buffer, Task("", critical=critical, private=private, model=model), as_json=as_json)
+        _route_lines(router, sys.stdin.buffer, common, as_json=as_json)
         return 0
-    asked = words.encode("utf-8", "replace").decode("utf-8")
-    route = router.choose(Task(asked, critical=critical, private=private, model=model))
+    route = router.choose(replace(common, text=words.encode("utf-8", "replace").decode("utf-8")))
     if as_json:
         print_json(route_json(route))
     else:
@@ -109,6 +109,7 @@ def route_json(route: Route) -> dict[str, Any]:
         "reason": route.reason,
         "considered": [{"model": c.model, "why_not": c.why_not} for c in route.considered],
         "models": list(route.models),
+        "plan": route.plan,
     }
 
 
@@ -153,6 +154,7 @@ def _task(line: bytes, common: Task) -> Task:
     given["text"] = given.get("text", "").encode("utf-8", "replace").decode("utf-8")
     given["critical"] = given.get("critical", False) or common.critical
     given["private"] = given.get("private", False) or common.private
+    given["several_calls"] = common.several_calls
     given.setdefault("model", common.model)
     return Task(**given)
 

@@ -55,6 +55,8 @@ async def cascade(
             run = await Agent(model, output_type=NativeOutput(output), instructions=instructions, retries=CORRECTIONS).run(text)
         except AgentRunError:
             doubt = f"its answer broke the schema {CORRECTIONS + 1} times"
+            if model.bills:
+                router.outcomes.note(router.task(text, private=private), model.bills[-1].model.id, "", good=False, said_by="schema")
         except GizziError as error:
             doubt = str(error)
         else:

@@ -1,35 +1,19 @@
-"""Several models asked the same: side by side, and what they say together.
-
-Each provider has one vote, that of its best model: two models of one family are wrong together. Only a word that more than half of the
-votes share, of two votes or more, is a consensus; anything else is for a person, with the votes shown.
-"""
+"""`gizzi compare`: several models asked the same, side by side, and what they say together."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gizzi.models import prompts
 from gizzi.models.door import NoAnswer
 from gizzi.models.router import Router, answer_of, nobody
-from gizzi.models.task import TIERS, Answer, Route
+from gizzi.models.task import Answer, Route
+from gizzi.models.votes import Vote, count, votes_of
 
-WORDS = ("YES", "NO", "RESTART", "WAIT", "INVESTIGATE", "ESCALATE", "UNSURE")
-_FIRST_WORD = re.compile(r"[^A-Za-z]*(" + "|".join(WORDS) + r")\b", re.IGNORECASE)
 MOST_MODELS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """word: None where the answer does not begin with one."""
-
-    model: str
-    provider: str
-    word: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,31 +57,3 @@ async def compare(router: Router, text: str, *, critical: bool = False, limit_s:
     votes = votes_of(answers)
     word, summary = count(votes)
     return Comparison(answers, failures, votes, word, summary)
-
-
-def votes_of(answers: Sequence[Answer]) -> tuple[Vote, ...]:
-    """One for each provider: its answer of the highest tier."""
-    best: dict[str, Answer] = {}
-    for answer in answers:
-        provider = answer.model.partition("/")[0]
-        if provider not in best or TIERS.index(answer.tier) > TIERS.index(best[provider].tier):
-            best[provider] = answer
-    return tuple(Vote(answer.model, provider, word_of(answer.response)) for provider, answer in best.items())
-
-
-def word_of(response: str) -> str | None:
-    match = _FIRST_WORD.match(response[:200])
-    return match.group(1).upper() if match else None
-
-
-def count(votes: Sequence[Vote]) -> tuple[str | None, str]:
-    """The word that more than half of the votes share, and what to say of it."""
-    said = Counter(vote.word for vote in votes if vote.word is not None)
-    shown = ", ".join(f"{vote.model}: {vote.word or 'no clear word'}" for vote in votes)
-    if len(votes) < 2:
-        return None, f"one provider answered, which is no consensus ({shown})"
-    word, most = said.most_common(1)[0] if said else ("", 0)
-    if most * 2 > len(votes) and most >= 2 and word != "UNSURE":
-        agreed = "all" if most == len(votes) else f"{most} of {len(votes)}"
-        return word, f"{agreed} providers say {word} ({shown})"
-    return None, f"they do not agree; a person decides ({shown})"

@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -50,16 +50,25 @@ class Metrics(NamedTuple):
 
 def read_rows(file: Path, *, cascade: bool = False) -> list[Row]:
     """The rows of a .csv or .csv.gz file. Raises UsageError, which names the file and the line."""
-    text = _text(file)
     wanted = ["prompt", WEAK, STRONG, *(["weak_response"] if cascade else [])]
+    return [
+        Row(found["prompt"] or "", int(flag(file, line, WEAK, found)), int(flag(file, line, STRONG, found)), found.get("weak_response"))
+        for line, found in records(file, lambda _: wanted)
+    ]
+
+
+def records(file: Path, wanted: Callable[[Sequence[str]], Sequence[str]]) -> list[tuple[int, dict[str, str | None]]]:
+    """Every row with the number of its line. wanted: from the header the columns that must be there. Raises UsageError."""
+    text = _text(file)
     limit = csv.field_size_limit(MAX_FIELD_CHARS)
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         header = list(reader.fieldnames or [])
-        for column in wanted:
+        needed = wanted(header)
+        for column in needed:
             if column not in header:
-                raise UsageError(f"{file}: there is no column {column!r}{nearest(column, header)}; needed are {', '.join(wanted)}")
-        rows = [_row(file, reader.line_num, found) for found in reader]
+                raise UsageError(f"{file}: there is no column {column!r}{nearest(column, header)}; needed are {', '.join(needed)}")
+        rows: list[tuple[int, dict[str, str | None]]] = [(reader.line_num, found) for found in reader]
     except csv.Error as error:
         raise UsageError(f"{file}: this is not CSV: {error}") from None
     finally:
@@ -67,6 +76,13 @@ def read_rows(file: Path, *, cascade: bool = False) -> list[Row]:
     if not rows:
         raise UsageError(f"{file}: there are no rows under the header")
     return rows
+
+
+def flag(file: Path, line: int, column: str, found: Mapping[str, str | None]) -> bool:
+    """Raises UsageError for anything but 0 and 1."""
+    if found[column] not in ("0", "1"):
+        raise UsageError(f"{file}, line {line}: {column} is {(found[column] or '')[:20]!r}; it must be 0 or 1")
+    return found[column] == "1"
 
 
 def _text(file: Path) -> str:
@@ -83,13 +99,6 @@ def _text(file: Path) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{file}: this is not UTF-8 text (byte {error.start})") from None
-
-
-def _row(file: Path, line: int, found: dict[str, str | None]) -> Row:
-    for column in (WEAK, STRONG):
-        if found[column] not in ("0", "1"):
-            raise UsageError(f"{file}, line {line}: {column} is {(found[column] or '')[:20]!r}; it must be 0 or 1")
-    return Row(found["prompt"] or "", int(found[WEAK] or 0), int(found[STRONG] or 0), found.get("weak_response"))
 
 
 def ranked_gains(scores: Sequence[float], rows: Sequence[Row], seed: int) -> list[int]:
@@ -143,7 +152,7 @@ def interval(gains: Sequence[int], seed: int) -> list[float] | None:
 def evaluate_routing(file: Path, train: int, seed: int, cascade: bool = False) -> dict[str, Any]:
     """Train on `train` rows drawn with the seed, test on the rest. The figures of `gizzi eval routing`; needs scikit-learn.
 
-    cascade: the router reads the weak model's answer before it decides. Raises UsageError and GizziError.
+    cascade: the router reads the weak model's answer before it decides. Raises UsageError.
     """
     return evaluate_rows(read_rows(file, cascade=cascade), train, seed, cascade)
 

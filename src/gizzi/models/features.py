@@ -7,9 +7,10 @@ only the beginning and the end are read.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from itertools import pairwise
-from math import log
-from typing import NamedTuple
+from math import isfinite, log
+from typing import Any, NamedTuple
 from zlib import crc32
 
 VERSION = 1
@@ -85,8 +86,29 @@ SHAPE: tuple[str, ...] = ("length", *_VARIETY, *_MEASURES, "year", *_CUES, *_ANS
 class Features(NamedTuple):
     """buckets: for each of BLOCKS the buckets that occur in it, from 0 to BUCKETS - 1. shape: one figure for each of SHAPE."""
 
-    buckets: tuple[set[int], ...]
+    buckets: tuple[Set[int], ...]
     shape: tuple[float, ...]
+
+    def without_answer(self) -> Features:
+        """Those of the prompt alone."""
+        return Features((*self.buckets[:-1], frozenset()), (*self.shape[: -len(_ANSWER_MEASURES)], *(0.0,) * len(_ANSWER_MEASURES)))
+
+    @property
+    def has_answer(self) -> bool:
+        return self.shape[-len(_ANSWER_MEASURES)] > 0
+
+    def as_json(self) -> dict[str, Any]:
+        return {"buckets": [sorted(block) for block in self.buckets], "shape": [round(figure, 6) for figure in self.shape]}
+
+
+def from_json(raw: Any) -> Features | None:
+    """What `as_json` gave, which may be hashed; None where it is damaged."""
+    try:
+        found = Features(tuple(frozenset(map(int, block)) for block in raw["buckets"]), tuple(map(float, raw["shape"])))
+    except (KeyError, TypeError, ValueError):
+        return None
+    whole = len(found.buckets) == len(BLOCKS) and len(found.shape) == len(SHAPE) and all(map(isfinite, found.shape))
+    return found if whole and all(0 <= bucket < BUCKETS for block in found.buckets for bucket in block) else None
 
 
 def extract(prompt: str, answer: str | None = None) -> Features:

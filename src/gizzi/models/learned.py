@@ -7,7 +7,7 @@ Weights are small integers times a step: sums are exact, whatever their order. S
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from math import copysign, exp, sqrt
@@ -31,7 +31,7 @@ PERCENTS = 101
 class Seen(NamedTuple):
     """A prompt as every head reads it. buckets: of each block. scales: what a bucket of each block counts. shape: figures, standardised."""
 
-    buckets: tuple[set[int], ...]
+    buckets: tuple[Set[int], ...]
     scales: tuple[float, ...]
     shape: tuple[float, ...]
 

@@ -169,6 +169,11 @@ def _critical(status: Status) -> bool | None:
     return None if status["health"] == "unknown" else status["health"] == "critical"
 
 
+def holds(state: str, status: Status) -> bool | None:
+    """Whether a validator is healthy, unhealthy, critical, unknown, up, down, syncing or lagging; None where nobody knows."""
+    return _TESTS[state](status)
+
+
 _TESTS: dict[str, Callable[[Status], bool | None]] = {
     "healthy": _healthy,
     "unhealthy": _not(_healthy),

@@ -7,11 +7,9 @@ result = router.query("Is validator 6 healthy?")    # for scripts
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 import re
-import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -34,15 +32,19 @@ from gizzi.models.budget import BudgetLeft
 from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
+from gizzi.models.doubts import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
 from gizzi.models.merge import load_catalogue
 from gizzi.models.model import Provider
+from gizzi.models.outcomes import Outcomes
+from gizzi.models.plans import carry_out
 from gizzi.models.providers import Providers
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
 from gizzi.models.reflex_answers import understand
 from gizzi.models.route import choose, strategies_of
+from gizzi.models.scripts import run_anywhere
 from gizzi.models.secrets import word_list
 from gizzi.models.task import Answer, Considered, Route, Task, Usage
 from gizzi.store import Store, open_store
@@ -72,6 +74,7 @@ class Opened:
     store: Store
     ledger: Ledger
     cache: AnswerCache
+    outcomes: Outcomes
     door: Door
 
 
@@ -112,32 +115,48 @@ class Router:
         """Raises UsageError (an empty question, an unknown model), or GizziError where nothing could answer: one line, with what to do."""
         began = time.perf_counter()
         more = {"critical": critical, "model": model, "role": role, "private": private, "kind": kind, "limit_s": limit_s}
-        task = self.task(text, decides_write=critical or _WRITES.search(text) is not None, **more)
+        task = self.task(text, decides_write=critical, several_calls=True, **more)
         asked = understand(task.text)
         statuses: Sequence[Mapping[str, Any]] = await self._statuses() if asked or prompts.about_fleet(task.text) else ()
         said = reflex_answer(asked, statuses) if asked else None
         if said is not None and not critical and model is None:
             return _by_reflex(said, began, "live status answers it, without a model")
         route = await self.route(task)
-        kept = await self._kept(task, route, statuses, began)
+        fresh = critical or route.plan == "consensus" or _WRITES.search(text) is not None
+        kept = None if fresh else await self._kept(task, route, statuses, began)
         if kept is not None:
             return kept
         try:
-            call = self.call_for(task, statuses)
-            reply = await self._door().call(task, route, call) if route.models else None
+            answer = await self._carried_out(task, route, statuses) if route.models else None
         except NoAnswer as failure:
             if said is None:
                 noted = f" ({route.reason})" if ";" in route.reason else ""  # a route that had to leave its tier says why
                 raise nobody(f"{failure}{noted}", all(_is_away(text) for text in failure.failures.values())) from None
             return _by_reflex(said, began, f"live status answers it, for {failure}")
-        if reply is None:
+        if answer is None:
             if said is None:
                 raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
-        answer = answer_of(reply, call)
-        with suppress(StoreError):  # it is paid for: better given once than lost
-            await self._open().cache.put(task, answer.tier, _version(statuses), answer)
-        return answer
+        if not fresh:
+            with suppress(StoreError):  # it is paid for: better given once than lost
+                await self._open().cache.put(task, answer.tier if route.plan == "one" else route.tier, _version(statuses), answer)
+        known = answer.model in self.catalogue.models
+        return replace(answer, id=self.outcomes.note(task, answer.model, answer.response) if known else None)
+
+    async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
+        """Each call of the route's plan, through the door."""
+
+        async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
+            call = self.call_for(task, statuses, f"{prompts.ABOUT} {prompts.VOTE}" if vote else prompts.ABOUT)
+            return answer_of(await self._door().call(task, route, call), call)
+
+        best = self.catalogue.models[route.steps[-1] if route.steps else route.models[0]]
+        doubt = partial(doubt_of, self.settings, self.outcomes, task, statuses, best)
+        return await carry_out(task, route, self.catalogue, ask, doubt)
+
+    async def feedback(self, answer_id: str, good: bool) -> str:
+        """A person's word on an answer, by its id; returns the model. The learned router is trained from it. Raises NotFound."""
+        return await self.outcomes.judge(answer_id, good)
 
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
@@ -149,9 +168,10 @@ class Router:
             try:
                 return await self.ask(text, critical=critical, model=model, role=role)
             finally:
+                await self.outcomes.finish()
                 await self._door().providers.close()
 
-        found = _run_anywhere(whole)
+        found = run_anywhere(whole)
         return {
             "model": found.model,
             "response": found.response,
@@ -190,6 +210,10 @@ class Router:
     @property
     def door(self) -> Door:
         return self._door()
+
+    @property
+    def outcomes(self) -> Outcomes:
+        return self._open().outcomes
 
     @property
     def catalogue(self) -> Catalogue:
@@ -236,6 +260,7 @@ class Router:
     async def close(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
+            await opened.outcomes.finish()
             await opened.door.providers.close()
             if self._given_store is None:
                 opened.store.close()
@@ -258,7 +283,8 @@ class Router:
             ledger = Ledger(store, self.settings.budget, self._clock)
             door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
             cache = AnswerCache(store, self.settings.cache, self._clock)
-            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, door)
+            outcomes = Outcomes(store, self._clock)
+            self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, outcomes, door)
         return self._opened
 
     def redactor(self) -> Redactor:
@@ -286,7 +312,8 @@ def answer_of(reply: Reply, call: Call) -> Answer:
     )
     route = replace(reply.route, considered=considered)
     if reply.failures:
-        route = replace(route, reason=f"{route.reason}; {'; '.join(reply.failures.values())}; so {model.id}")
+        below = f", of the {model.tier} tier" if model.tier != route.tier else ""
+        route = replace(route, reason=f"{route.reason}; {'; '.join(reply.failures.values())}; so {model.id}{below}")
     usage = reply.bill.usage or Usage(estimated=True)
     said = call.redactor.restore(reply.response.text or "")
     return Answer(model.id, model.tier, said, reply.bill.cost_usd, reply.time_s, usage, route)
@@ -330,30 +357,3 @@ def _is_away(failure: str) -> bool:
 
 def nobody(why: str, explain: bool) -> GizziError:
     return GizziError(f"no model could answer: {why.removeprefix('no model answered: ')}" + (f"; to have one, {HOW_TO}" if explain else ""))
-
-
-def _run_anywhere(work: Callable[[], Awaitable[Answer]]) -> Answer:
-    """To its end, in a loop of its own; in a thread where a loop already runs here."""
-
-    async def main() -> Answer:
-        return await work()
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(main())
-    results: list[Answer] = []
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(asyncio.run(main()))
-        except (GizziError, OSError, RuntimeError, ValueError) as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, name="gizzi-query")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]

@@ -12,6 +12,7 @@ Tier = Literal["reflex", "local", "standard", "frontier"]
 TIERS: tuple[Tier, ...] = ("reflex", "local", "standard", "frontier")
 """From the cheapest up; what cannot be answered on one goes to the next."""
 Severity = Literal["low", "medium", "high", "critical"]
+Plan = Literal["one", "cascade", "consensus"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class Task:
     router should tell from the text. critical: criticality comes before all else. private: it must not leave the local tier.
     role: who asks, for budgets. needs: capabilities a model must have ("tools", "json", "stream"). context_tokens: beyond the text
     itself (history, tool results). decides_write: its answer may lead to a write, so it never comes from the cache.
-    limit_s: the whole task's time limit.
+    several_calls: more than one call may be made for it (not where it streams, or is a step of an agent's run). limit_s: the whole task's
+    time limit.
     """
 
     text: str
@@ -36,6 +38,7 @@ class Task:
     context_tokens: int = 0
     output_tokens: int = 1000
     decides_write: bool = False
+    several_calls: bool = False
     limit_s: float = 120.0
     at: datetime | None = None
 
@@ -50,13 +53,18 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The choice. models: the chosen one first, then those to fall back on. None of them where only the reflex tier is left."""
+    """The choice. models: the chosen one first, then those to fall back on. None of them where only the reflex tier is left.
+
+    plan: "one" asks the chosen model; "cascade" asks those of steps in turn until an answer holds; "consensus" lets them vote.
+    """
 
     tier: Tier
     models: tuple[str, ...]
     strategy: str
     reason: str
     considered: tuple[Considered, ...] = ()
+    plan: Plan = "one"
+    steps: tuple[str, ...] = ()
 
     @property
     def model(self) -> str | None:
@@ -77,7 +85,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """cost_usd: None where the model's price is not known. output: the typed output, where one was asked for."""
+    """cost_usd: of all calls made for it; None where a model's price is not known. output: the typed output, where one was asked for.
+    votes: {"model", "provider", "vote"} of each provider, where they voted. id: by which a person may call it good or bad; None where
+    nothing of it is kept."""
 
     model: str
     tier: Tier
@@ -89,10 +99,12 @@ class Answer:
     cached: bool = False
     output: Any = None
     votes: tuple[Mapping[str, Any], ...] = field(default=())
+    id: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The answer object of every face."""
         return {
+            "id": self.id,
             "model": self.model,
             "tier": self.tier,
             "response": self.response,
@@ -104,5 +116,6 @@ class Answer:
                 "reason": self.route.reason,
                 "considered": [{"model": c.model, "why_not": c.why_not} for c in self.route.considered],
             },
+            "votes": [dict(vote) for vote in self.votes],
             "cached": self.cached,
         }

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from gizzi.errors import GizziError, UsageError
+from gizzi.errors import UsageError
 from gizzi.models.features import BLOCKS, BUCKETS, SHAPE, Features, extract
 from gizzi.models.learned import Curve, Head, LearnedRouter, Look, Seen, curve, make_head, probability, standardise
 
@@ -32,9 +32,10 @@ FEWEST = 20
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """answer: what the cheaper model had said, for a router that reads it before it decides."""
+    """prompt: its text, or where that is not kept its features, the answer's among them. answer: what had been said when the router
+    decides, for one that reads it: the cheaper model's answer, or this model's own."""
 
-    prompt: str
+    prompt: str | Features
     model: str
     right: bool
     answer: str | None = None
@@ -63,7 +64,7 @@ class _Table(NamedTuple):
 def train(outcomes: Sequence[Outcome], tiers: Mapping[str, str], *, seed: int = 0, reads_answer: bool = False) -> LearnedRouter:
     """tiers: the tier of each model that occurs in the outcomes. The same outcomes and seed give the same router.
 
-    Raises UsageError where there are too few outcomes to learn from, and GizziError without scikit-learn.
+    Raises UsageError where there are too few outcomes to learn from, and without scikit-learn.
     """
     names = list(dict.fromkeys(outcome.model for outcome in outcomes))
     _check(outcomes, names, tiers)
@@ -74,7 +75,7 @@ def train(outcomes: Sequence[Outcome], tiers: Mapping[str, str], *, seed: int = 
 
 def _train(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str, str], seed: int, reads_answer: bool) -> LearnedRouter:
     texts = list(dict.fromkeys((outcome.prompt, outcome.answer) for outcome in outcomes))
-    found = [extract(*text) for text in texts]
+    found = [_features(*text) for text in texts]
     centre, spread = _standard(found)
     table = _table(outcomes, texts, [standardise(features, centre, spread) for features in found], names, seed)
     paths = [_fit_shared(table.x[table.row[kept]], table.right[kept], SHARED_STRENGTHS) for kept in _without_each_fold(table)]
@@ -100,7 +101,7 @@ def add_model(router: LearnedRouter, model: str, tier: str, outcomes: Sequence[O
     known = others if any(head.labels for head in others.heads.values()) else router
     with _scikit_learn():
         base = _line(known.prior(tier))
-        table = _table(outcomes, texts, [router.see(*text) for text in texts], [model], seed)
+        table = _table(outcomes, texts, [standardise(_features(*text), router.centre, router.spread) for text in texts], [model], seed)
         best, ((slope, shift),) = _best(table, _held_out(table, [base] * FOLDS, 1))
         (line,) = _on_top(table.x[table.row], base, table.right, [OWN_STRENGTHS[best]])
     kept = {pair: measured for pair, measured in router.curves.items() if model not in pair}
@@ -113,7 +114,7 @@ def _scikit_learn() -> Iterator[None]:
     try:
         importlib.import_module("sklearn")
     except ImportError:
-        raise GizziError("training a router needs scikit-learn, which is not installed: pip install 'gizzi[learn]'") from None
+        raise UsageError("training a router needs scikit-learn, which is not installed: pip install 'gizzi[learn]'") from None
     with importlib.import_module("threadpoolctl").threadpool_limits(1):
         yield
 
@@ -124,17 +125,33 @@ def _check(outcomes: Sequence[Outcome], names: Sequence[str], tiers: Mapping[str
     for name in names:
         if name not in tiers:
             raise UsageError(f"the outcomes name the model {name!r}, of which no tier is given")
-        mine = [outcome for outcome in outcomes if outcome.model == name]
-        prompts, right = len({outcome.prompt for outcome in mine}), sum(outcome.right for outcome in mine)
-        if prompts < FEWEST or right in (0, len(mine)):
-            raise UsageError(
-                f"{name}: {len(mine)} outcomes of {prompts} different prompts, {right} of them right, are too few to learn from;"
-                f" it takes {FEWEST} prompts, and both right and wrong answers"
-            )
+        few = too_few([outcome for outcome in outcomes if outcome.model == name])
+        if few is not None:
+            raise UsageError(f"{name}: {few}")
+
+
+def too_few(mine: Sequence[Outcome]) -> str | None:
+    """Why nothing can be learned from one model's outcomes; None where something can."""
+    prompts, right = len({_alike(outcome.prompt) for outcome in mine}), sum(outcome.right for outcome in mine)
+    if prompts >= FEWEST and right not in (0, len(mine)):
+        return None
+    return (
+        f"{len(mine)} outcomes of {prompts} different prompts, {right} of them right, are too few to learn from;"
+        f" it takes {FEWEST} prompts, and both right and wrong answers"
+    )
 
 
 def _of_what_is_read(outcomes: Sequence[Outcome], reads_answer: bool) -> Sequence[Outcome]:
-    return outcomes if reads_answer else [replace(outcome, answer=None) for outcome in outcomes]
+    return outcomes if reads_answer else [replace(outcome, prompt=_alike(outcome.prompt), answer=None) for outcome in outcomes]
+
+
+def _features(prompt: str | Features, answer: str | None) -> Features:
+    return prompt if isinstance(prompt, Features) else extract(prompt, answer)
+
+
+def _alike(prompt: str | Features) -> str | Features:
+    """The prompt alone, by which outcomes are of the same one."""
+    return prompt if isinstance(prompt, str) else prompt.without_answer()
 
 
 def _standard(found: Sequence[Features]) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -148,17 +165,17 @@ def _standard(found: Sequence[Features]) -> tuple[tuple[float, ...], tuple[float
 
 
 def _table(
-    outcomes: Sequence[Outcome], texts: Sequence[tuple[str, str | None]], seen: Sequence[Seen], names: Sequence[str], seed: int
+    outcomes: Sequence[Outcome], texts: Sequence[tuple[str | Features, str | None]], seen: Sequence[Seen], names: Sequence[str], seed: int
 ) -> _Table:
     """Prompts are dealt to the folds at random, and those that are alike to the same one."""
     import numpy
 
     places = {text: place for place, text in enumerate(texts)}
-    prompts = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompt for prompt, _ in texts))}
+    prompts = {prompt: place for place, prompt in enumerate(dict.fromkeys(_alike(prompt) for prompt, _ in texts))}
     dealt = numpy.random.default_rng(seed).permutation(len(prompts)) % FOLDS
     return _Table(
         x=_common(_matrix(seen)),
-        fold=dealt[[prompts[prompt] for prompt, _ in texts]],
+        fold=dealt[[prompts[_alike(prompt)] for prompt, _ in texts]],
         row=numpy.array([places[outcome.prompt, outcome.answer] for outcome in outcomes]),
         model=numpy.array([names.index(outcome.model) for outcome in outcomes]),
         right=numpy.array([int(outcome.right) for outcome in outcomes]),

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gizzi.errors import StoreError
-from gizzi.store import action_schema, ledger_schema, memory_schema, tell_schema
+from gizzi.store import action_schema, ledger_schema, memory_schema, outcome_schema, tell_schema
 
 metadata = MetaData()
 
@@ -123,6 +123,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     action_schema.create,
     memory_schema.create,
     tell_schema.create,
+    outcome_schema.create,
 )
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 
