@@ -26,7 +26,7 @@ from gizzi.models.prices import Known, look_up, price_of_row
 from gizzi.models.task import TIERS, Tier
 from gizzi.readers.rows import ModelRow, ProviderRow
 
-APIS = ("anthropic", "google", "mistral", "ollama", "openai")
+APIS = ("anthropic", "google", "mistral", "ollama", "openai", "openai-responses")
 CAPABILITIES = frozenset({"tools", "json", "stream"})
 CONTEXT_TOKENS = 128_000
 OLLAMA_CONTEXT_TOKENS = 8192

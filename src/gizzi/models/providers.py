@@ -1,7 +1,7 @@
 """Where models are reached: each wire as a pydantic-ai model, without its retries, its time limits and its trust.
 
 SDKs are imported when a model of theirs is called. All share one HTTP client an event loop, which follows no redirects (a key would go
-along) and reads only so much. Google and Mistral are spoken to in the OpenAI dialect that both document.
+along) and reads only so much.
 """
 
 from __future__ import annotations
@@ -11,52 +11,40 @@ import re
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from gizzi.errors import ConfigError, GizziError
-from gizzi.models import guarded_http, wire_ollama
+from gizzi.models import guarded_http, wire_google, wire_mistral, wire_ollama, wire_openai
 from gizzi.models.failures import raised_by_providers
 from gizzi.models.model import Model, Provider
 
-OPENAI_HOST = "api.openai.com"
 Key = Callable[[Provider], SecretStr | None]
 Wire = Callable[[Provider, Model, str, Any], Any]
 """(provider, model, key, HTTP client) -> a pydantic-ai Model."""
 
 
-def _openai(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    return _chat(provider.url, model, key, http, official=urlsplit(provider.url).hostname == OPENAI_HOST)
-
-
-def _chat(url: str, model: Model, key: str, http: Any, *, official: bool = False) -> Any:
-    from openai import AsyncOpenAI
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai import OpenAIProvider
-    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
-    client = AsyncOpenAI(base_url=url, api_key=key or "none", http_client=http, max_retries=0)
-    reached = OpenAIProvider(openai_client=client) if official else OpenAICompatibleProvider(model.provider, openai_client=client)
-    return OpenAIChatModel(model.name, provider=reached)
-
-
-def _google(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    """https://ai.google.dev/gemini-api/docs/openai"""
-    url = provider.url.rstrip("/")
-    return _chat(url if url.endswith("/openai") else f"{url}/v1beta/openai", model, key, http)
-
-
 def _anthropic(provider: Provider, model: Model, key: str, http: Any) -> Any:
     from anthropic import AsyncAnthropic
     from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.profiles import ModelProfile
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
     client = AsyncAnthropic(base_url=provider.url, api_key=key or "none", http_client=http, max_retries=0)
-    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client))
+    json = ModelProfile(
+        supports_json_schema_output="json" in model.capabilities
+    )  # its row knows, also of a model that is new to the library
+    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client), profile=json)
 
 
-WIRES: Mapping[str, Wire] = {"openai": _openai, "google": _google, "mistral": _openai, "anthropic": _anthropic, "ollama": wire_ollama.build}
+WIRES: Mapping[str, Wire] = {
+    "openai": wire_openai.build_chat,
+    "openai-responses": wire_openai.build_responses,
+    "anthropic": _anthropic,
+    "google": wire_google.build,
+    "mistral": wire_mistral.build,
+    "ollama": wire_ollama.build,
+}
 
 
 class Providers:
