@@ -170,6 +170,13 @@ class Wire:
     summary: str
     where: str
 
+    def made(self, provider: Any, model: Any, key: str, http: Any) -> Any:
+        """The pydantic-ai model. Raises ConfigError where the wire fails to make one."""
+        try:
+            return self.build(provider, model, key, http)
+        except Exception as error:
+            raise ConfigError(f"the wire {self.name!r} in {self.where} failed for {model.id}: {type(error).__name__}: {error}") from None
+
 
 Extension = Rule | Source | Strategy | Action | Notifier | Workflow | Panel | Wire
 

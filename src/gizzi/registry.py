@@ -26,7 +26,8 @@ from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Ru
 _Item = TypeVar("_Item", bound=Extension)
 
 _BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
-_BUILT_IN_MODULES = ("gizzi.models.rules", "gizzi.models.providers")
+_WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
+_BUILT_IN_MODULES = ("gizzi.models.rules", *(f"gizzi.models.wire_{name}" for name in _WIRES))
 
 
 class Table(Generic[_Item]):

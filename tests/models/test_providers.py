@@ -21,7 +21,6 @@ from tools.providers import (
     html,
     message,
     never,
-    ollama,
     provider,
     reply,
     tags,

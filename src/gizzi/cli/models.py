@@ -12,7 +12,7 @@ from gizzi import registry
 from gizzi.cli.terminal import grid, print_json, show, text
 from gizzi.clock import LiveClock
 from gizzi.config import load
-from gizzi.models.merge import load_catalogue
+from gizzi.models.merge import catalogue_of
 
 HEADS = ("model", "tier", "in", "out", "checked", "retired", "reachable")
 LEGEND = "in, out: US$ per million tokens. checked: the day the price was looked up. retired: the day from which requests fail."
@@ -21,7 +21,7 @@ LEGEND = "in, out: US$ per million tokens. checked: the day the price was looked
 def show_models(config: Path | None, *, as_json: bool) -> int:
     settings = load(config)
     today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
-    catalogue = load_catalogue(settings, registry.load(settings).model_rows, today=today)
+    catalogue = catalogue_of(settings, registry.load(settings), today)
     rows = catalogue.as_json(catalogue.reachability(settings), today)
     if as_json:
         print_json(rows)

@@ -25,6 +25,7 @@ from gizzi.models.model import Model, Price, PriceSource, Provider
 from gizzi.models.prices import Known, look_up, price_of_row
 from gizzi.models.task import TIERS, Tier
 from gizzi.readers.rows import ModelRow, ProviderRow
+from gizzi.registry import Registry
 
 APIS = ("anthropic", "google", "mistral", "ollama", "openai", "openai-responses")
 CAPABILITIES = frozenset({"tools", "json", "stream"})
@@ -78,6 +79,11 @@ class _Stack:
             self.where[name] = where
             if model.tier is not None and source != "shipped":
                 self.own[name] = model.tier
+
+
+def catalogue_of(settings: Settings, registry: Registry, today: date) -> Catalogue:
+    """With what is installed: the rows of packages, and the wires of plugins. Raises ConfigError."""
+    return load_catalogue(settings, registry.model_rows, today=today, apis=[wire.name for wire in registry.wires])
 
 
 def load_catalogue(settings: Settings, packages: Iterable[tuple[str, Any]] = (), *, today: date, apis: Collection[str] = APIS) -> Catalogue:

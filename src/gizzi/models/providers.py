@@ -9,50 +9,35 @@ from __future__ import annotations
 import asyncio
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pydantic import SecretStr
 
 from gizzi.errors import ConfigError, GizziError
-from gizzi.models import guarded_http, wire_google, wire_mistral, wire_ollama, wire_openai
+from gizzi.kinds import MARK, Wire
+from gizzi.models import guarded_http, wire_anthropic, wire_google, wire_mistral, wire_ollama, wire_openai
 from gizzi.models.failures import raised_by_providers
 from gizzi.models.model import Model, Provider
 
 Key = Callable[[Provider], SecretStr | None]
-Wire = Callable[[Provider, Model, str, Any], Any]
-"""(provider, model, key, HTTP client) -> a pydantic-ai Model."""
-
-
-def _anthropic(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    from anthropic import AsyncAnthropic
-    from pydantic_ai.models.anthropic import AnthropicModel
-    from pydantic_ai.profiles import ModelProfile
-    from pydantic_ai.providers.anthropic import AnthropicProvider
-
-    client = AsyncAnthropic(base_url=provider.url, api_key=key or "none", http_client=http, max_retries=0)
-    json = ModelProfile(
-        supports_json_schema_output="json" in model.capabilities
-    )  # its row knows, also of a model that is new to the library
-    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client), profile=json)
-
-
-WIRES: Mapping[str, Wire] = {
-    "openai": wire_openai.build_chat,
-    "openai-responses": wire_openai.build_responses,
-    "anthropic": _anthropic,
-    "google": wire_google.build,
-    "mistral": wire_mistral.build,
-    "ollama": wire_ollama.build,
-}
+BUILT_IN = (
+    wire_openai.build_chat,
+    wire_openai.build_responses,
+    wire_anthropic.build,
+    wire_google.build,
+    wire_mistral.build,
+    wire_ollama.build,
+)
+WIRES: Mapping[str, Wire] = {found.name: found for found in (getattr(build, MARK) for build in BUILT_IN)}
 
 
 class Providers:
-    """key_of: a provider's key, None where it has none. wires: of each `api`; more than the shipped ones where a plugin brings its own."""
+    """key_of: a provider's key, None where it has none. wires: by the name that `api` gives; a registry has those of plugins too."""
 
-    def __init__(self, key_of: Key, wires: Mapping[str, Wire] = WIRES) -> None:
+    def __init__(self, key_of: Key, wires: Iterable[Wire] = tuple(WIRES.values())) -> None:
         self._key_of = key_of
-        self._wires = wires
+        self._wires = {wire.name: wire for wire in wires}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._http: Any = None
         self._models: dict[str, Any] = {}
@@ -69,7 +54,7 @@ class Providers:
                 known = ", ".join(sorted(self._wires))
                 raise ConfigError(f'[providers.{provider.name}] api = "{provider.api}" is not one Gizzi speaks; it speaks {known}')
             key = self._key_of(provider)
-            found = self._models[model.id] = wire(provider, model, key.get_secret_value() if key else "", self._client())
+            found = self._models[model.id] = wire.made(provider, model, key.get_secret_value() if key else "", self._client())
         return found
 
     async def installed(self, provider: Provider) -> list[str]:

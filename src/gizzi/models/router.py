@@ -36,7 +36,7 @@ from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
-from gizzi.models.merge import load_catalogue
+from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
 from gizzi.models.providers import Providers
 from gizzi.models.redact import Redactor
@@ -253,10 +253,10 @@ class Router:
         if self._opened is None:
             registry = registries.load(self.settings)
             today = datetime.fromtimestamp(self._clock.now(), UTC).date()
-            catalogue = load_catalogue(self.settings, registry.model_rows, today=today)
+            catalogue = catalogue_of(self.settings, registry, today)
             store = self._given_store or open_store(self.settings.store.url)
             ledger = Ledger(store, self.settings.budget, self._clock)
-            door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
+            door = Door(catalogue, Providers(self._key, registry.wires), ledger, self._clock, breakers=self.breakers, dice=self._dice)
             cache = AnswerCache(store, self.settings.cache, self._clock)
             self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, door)
         return self._opened

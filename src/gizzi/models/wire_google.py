@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from gizzi.kinds import wire
 from gizzi.models import own_wire
 from gizzi.models.model import Model, Provider
 from gizzi.models.own_wire import LONGEST_NAME, Piece, Said, ToolCall
@@ -31,7 +32,9 @@ _SIGNATURE = "thought_signature"
 _TOO_LONG = re.compile(r"exceeds the maximum number of tokens", re.IGNORECASE)
 
 
+@wire("google")
 def build(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    """Gemini's generateContent."""
     url = provider.url.rstrip("/")
     base = url if re.search(r"/v\d\w*$", url) else f"{url}/v1beta"
     return own_wire.model(_Google(f"{base}/models/{quote(model.name)}", {"x-goog-api-key": key} if key else {}), model.name, http)

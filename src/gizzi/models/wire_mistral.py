@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 
+from gizzi.kinds import wire
 from gizzi.models import wire_openai
 from gizzi.models.model import Model, Provider
 
 
+@wire("mistral")
 def build(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    """Mistral's chat completions."""
     from pydantic_ai.profiles.openai import OpenAIModelProfile
 
     profile = OpenAIModelProfile(

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gizzi.kinds import wire
 from gizzi.models import own_wire
 from gizzi.models.model import Model, Provider
 from gizzi.models.own_wire import LONGEST_NAME, Piece, Said, ToolCall
@@ -16,7 +17,9 @@ _FINISH = {"stop": "stop", "length": "length", "load": "error"}
 MOST_LISTED = 1000
 
 
+@wire("ollama")
 def build(provider: Provider, model: Model, key: str, http: Any) -> Any:
+    """Ollama's /api/chat."""
     headers = {"authorization": f"Bearer {key}"} if key else {}
     return own_wire.model(_Ollama(_base(provider), model.name, headers, model.context_tokens), model.name, http)
 

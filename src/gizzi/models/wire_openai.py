@@ -6,18 +6,21 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from gizzi.kinds import wire
 from gizzi.models.model import Model, Provider
 
 HOST = "api.openai.com"
 
 
+@wire("openai")
 def build_chat(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    """https://platform.openai.com/docs/api-reference/chat"""
+    """OpenAI's chat completions. https://platform.openai.com/docs/api-reference/chat"""
     return chat_class()(model.name, provider=reached(provider, key, http))
 
 
+@wire("openai-responses")
 def build_responses(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    """https://platform.openai.com/docs/api-reference/responses; nothing is left on the server."""
+    """OpenAI's responses; nothing is left on the server. https://platform.openai.com/docs/api-reference/responses"""
     from pydantic_ai.models.openai import OpenAIResponsesModel, OpenAIResponsesModelSettings
 
     settings = OpenAIResponsesModelSettings(openai_store=False)
