@@ -203,7 +203,7 @@ async def test_a_provider_with_a_wire_of_its_own_is_asked(tmp_path: Path, monkey
         }
         async with Router(settings_with(tmp_path, **more)) as router:
             answer = await router.ask("What is the capital of France?")
-            with pytest.raises(GizziError, match="office/morse-1: what .* answered is not what its wire says"):
+            with pytest.raises(GizziError, match=r"office/morse-1: what .* answered is not what its wire says"):
                 await router.ask("And of Italy?")
     assert (answer.model, answer.response, answer.cost_usd) == ("office/morse-1", "WELL STOP", Decimal("0.000013"))
     assert "x-key: stop-1234" in fake.heads[0].lower() and fake.asked[0]["to"] == "morse-1"

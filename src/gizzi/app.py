@@ -18,6 +18,7 @@ from gizzi.engine.discover import discover
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
+from gizzi.models.router import Router
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
@@ -40,6 +41,8 @@ class App:
         self.registry = watch.registry
         self.clock = watch.clock
         self.desk = Desk(store, watch.clock)
+        self.router = Router(settings, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
+        """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
 
     async def claim(self) -> None:
@@ -64,6 +67,9 @@ class App:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
         await self.watch.collector.once()
         await self.watch.step()
+        return self.watch.statuses()
+
+    async def _statuses(self) -> list[dict[str, Any]]:
         return self.watch.statuses()
 
     async def _renew(self) -> None:
@@ -117,7 +123,11 @@ async def open_app(
     async with _reaching(settings, reach) as reached:
         try:
             validators = await _validators(settings, reached)
-            yield App(settings, Watch(settings, registry, validators, reached, clock, store, live=live), store)
+            app = App(settings, Watch(settings, registry, validators, reached, clock, store, live=live), store)
+            try:
+                yield app
+            finally:
+                await app.router.close()
         finally:
             if own_store:
                 store.close()

@@ -170,6 +170,15 @@ async def test_it_streams(tmp_path: Path) -> None:
         assert [piece async for piece in pieces] == ["Quite ", "well."]
 
 
+async def test_private_addresses_come_back_in_a_stream(tmp_path: Path) -> None:
+    async with (
+        provider(chat_stream("It is <addr", "ess:1>", " now")) as fake,
+        Router(settings_for(fake.url, tmp_path, privacy={"redact_private_addresses": True})) as router,
+        router.stream("Which of 10.1.2.3?") as pieces,
+    ):
+        assert [piece async for piece in pieces] == ["It is ", "10.1.2.3", " now"]
+
+
 async def test_a_met_budget_says_so_and_nothing_is_asked(tmp_path: Path) -> None:
     async with provider(chat("Well.")) as fake, Router(settings_for(fake.url, tmp_path, budget={"day_usd": "0.0000001"})) as router:
         with pytest.raises(GizziError, match="budget"):

@@ -37,6 +37,9 @@ class Speaks:
     def call(self, tool: Tool) -> bytes:
         raise NotImplementedError
 
+    def call_streamed(self, tool: Tool) -> bytes:
+        raise NotImplementedError
+
     def stream(self, *words: str, cut: bool = False, counts: tuple[int, int] | None = (12, 3)) -> Reply:
         raise NotImplementedError
 
@@ -58,6 +61,15 @@ class Chat(Speaks):
 
     def call(self, tool: Tool) -> bytes:
         return providers.chat(tool=tool)
+
+    def call_streamed(self, tool: Tool) -> bytes:
+        """Its arguments in two pieces."""
+        chunk: dict[str, Any] = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+        arguments = json.dumps(tool[1])
+        first = {"index": 0, "id": "call_1", "type": "function", "function": {"name": tool[0], "arguments": arguments[:4]}}
+        deltas = [{"tool_calls": [first]}, {"tool_calls": [{"index": 0, "function": {"arguments": arguments[4:]}}]}]
+        said = [chunk | {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+        return events([*said, chunk | {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}], done=True)
 
     def stream(self, *words: str, cut: bool = False, counts: tuple[int, int] | None = (12, 3)) -> Reply:
         chunk: dict[str, Any] = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
@@ -192,6 +204,9 @@ class Google(Speaks):
     def call(self, tool: Tool) -> bytes:
         return as_json(self._answer([{"functionCall": {"name": tool[0], "args": tool[1]}, "thoughtSignature": "c2ln"}], (12, 3)))
 
+    def call_streamed(self, tool: Tool) -> bytes:
+        return events([self._answer([{"functionCall": {"name": tool[0], "args": tool[1]}}], (12, 3))])
+
     def stream(self, *words: str, cut: bool = False, counts: tuple[int, int] | None = (12, 3)) -> Reply:
         last = len(words) - 1
         said = [self._answer([{"text": w}], counts, None if cut or place < last else "STOP") for place, w in enumerate(words)]
@@ -224,6 +239,9 @@ class Ollama(Speaks):
 
     def call(self, tool: Tool) -> bytes:
         return providers.ollama(tool=tool)
+
+    def call_streamed(self, tool: Tool) -> bytes:
+        return self.call(tool)
 
     def stream(self, *words: str, cut: bool = False, counts: tuple[int, int] | None = (12, 3)) -> Reply:
         lines: list[dict[str, Any]] = [{"model": "m", "message": {"role": "assistant", "content": word}, "done": False} for word in words]

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gizzi.api.errors import problem
+from gizzi.api.errors import refusal
 from gizzi.config import Settings
 
 PUBLIC_PATH = "/api/network/status"
@@ -73,7 +73,7 @@ class Door:
         detail = "send Authorization: Bearer with the token of [api] token_env"
         if not self._tokens:
             detail = "this needs a token and none is set; put one into the variable that [api] token_env names, and start again"
-        answer = problem(401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
+        answer = refusal(scope["path"], 401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
         await answer(scope, receive, send)
 
 

@@ -10,6 +10,7 @@ import asyncio
 import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 from pydantic import SecretStr
@@ -30,6 +31,20 @@ BUILT_IN = (
     wire_ollama.build,
 )
 WIRES: Mapping[str, Wire] = {found.name: found for found in (getattr(build, MARK) for build in BUILT_IN)}
+
+
+_LIBRARIES = {
+    "openai": "pydantic_ai.models.openai",
+    "openai-responses": "pydantic_ai.models.openai",
+    "mistral": "pydantic_ai.models.openai",
+    "anthropic": "pydantic_ai.models.anthropic",
+}
+
+
+def preload(apis: Iterable[str]) -> None:
+    """Import what these wires need: seconds, in which a loop would stand still."""
+    for name in {"pydantic_ai.models", *(_LIBRARIES[api] for api in apis if api in _LIBRARIES)}:
+        import_module(name)
 
 
 class Providers:

@@ -38,10 +38,11 @@ from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
 from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
-from gizzi.models.providers import Providers
+from gizzi.models.providers import Providers, preload
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
 from gizzi.models.reflex_answers import understand
+from gizzi.models.restored import restored
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.secrets import word_list
 from gizzi.models.task import Answer, Considered, Route, Task, Usage
@@ -76,8 +77,8 @@ class Opened:
 
 
 class Router:
-    """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store: for
-    tests and for a daemon, which shares its own. `async with` it, or `close` it."""
+    """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store,
+    registry: for tests and for a daemon, which shares its own. `async with` it, or `close` it."""
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class Router:
         clock: Clock | None = None,
         dice: Random | None = None,
         store: Store | None = None,
+        registry: registries.Registry | None = None,
     ) -> None:
         self.settings = settings if settings is not None else load(config)
         self.breakers = Breakers()
@@ -95,7 +97,9 @@ class Router:
         self._statuses = statuses or partial(daemon_statuses, self.settings)
         self._dice = dice
         self._given_store = store
+        self._registry = registry
         self._opened: Opened | None = None
+        self._warming = asyncio.Lock()
         self._left: tuple[float, BudgetLeft] | None = None
 
     async def ask(
@@ -139,6 +143,26 @@ class Router:
             await self._open().cache.put(task, answer.tier, _version(statuses), answer)
         return answer
 
+    async def by_reflex(self, text: str) -> Answer | None:
+        """The answer that live status gives without a model and at no cost; None where it gives none."""
+        began = time.perf_counter()
+        asked = understand(text)
+        said = reflex_answer(asked, await self._statuses()) if asked else None
+        return None if said is None else _by_reflex(said, began, "live status answers it, without a model")
+
+    async def warm(self) -> None:
+        """Load what a first call would load, beside the running loop: a daemon must not stand still for it."""
+        async with self._warming:
+            opened = await asyncio.to_thread(self._open)
+            reach = self._reachable(opened)
+            apis = {opened.catalogue.providers[model.provider].api for model in opened.catalogue.models.values() if reach(model) is None}
+            await asyncio.to_thread(preload, apis)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The catalogue as every face shows it."""
+        opened = self._open()
+        return opened.catalogue.as_json(self._reachable(opened), datetime.fromtimestamp(self._clock.now(), UTC).date())
+
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
 
@@ -170,8 +194,9 @@ class Router:
         route = await self.route(task)
         if not route.models:
             raise nobody(route.reason, True)
-        async with self._door().stream(task, route, self.call_for(task, statuses)) as opened:
-            yield _pieces(opened.stream)
+        call = self.call_for(task, statuses)
+        async with self._door().stream(task, route, call) as opened:
+            yield _pieces(restored(opened.stream, call.redactor))
 
     def task(self, text: str, **more: Any) -> Task:
         """A question as a task: what is not valid text in it is replaced."""
@@ -251,7 +276,7 @@ class Router:
 
     def _open(self) -> Opened:
         if self._opened is None:
-            registry = registries.load(self.settings)
+            registry = self._registry or registries.load(self.settings)
             today = datetime.fromtimestamp(self._clock.now(), UTC).date()
             catalogue = catalogue_of(self.settings, registry, today)
             store = self._given_store or open_store(self.settings.store.url)
