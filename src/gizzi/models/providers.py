@@ -75,7 +75,8 @@ class Providers:
     async def installed(self, provider: Provider) -> list[str]:
         """The models that an Ollama server has. Raises GizziError, one line, where it cannot be asked."""
         try:
-            return await wire_ollama.installed(provider, self._client())
+            key = self._key_of(provider)
+            return await wire_ollama.installed(provider, self._client(), key.get_secret_value() if key else "")
         except raised_by_providers():
             raise GizziError(f"{provider.name} does not list its models at {provider.url}; is Ollama running there?") from None
 

@@ -36,6 +36,7 @@ from gizzi.models.catalogue import Catalogue
 from gizzi.models.door import Call, Door, NoAnswer, Reply
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
+from gizzi.models.live_check import checked, note_on
 from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
 from gizzi.models.providers import Providers, preload
@@ -138,9 +139,10 @@ class Router:
             if said is None:
                 raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
-        answer = answer_of(reply, call)
+        answer, is_wrong = checked(answer_of(reply, call), task.text, statuses)
         with suppress(StoreError):  # it is paid for: better given once than lost
-            await self._open().cache.put(task, answer.tier, _version(statuses), answer)
+            if not is_wrong:
+                await self._open().cache.put(task, answer.tier, _version(statuses), answer)
         return answer
 
     async def by_reflex(self, text: str) -> Answer | None:
@@ -196,7 +198,7 @@ class Router:
             raise nobody(route.reason, True)
         call = self.call_for(task, statuses)
         async with self._door().stream(task, route, call) as opened:
-            yield _pieces(restored(opened.stream, call.redactor))
+            yield _pieces(restored(opened.stream, call.redactor), lambda said: note_on(said, task.text, statuses))
 
     def task(self, text: str, **more: Any) -> Task:
         """A question as a task: what is not valid text in it is replaced."""
@@ -325,7 +327,9 @@ def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor
     return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
 
 
-async def _pieces(stream: Any) -> AsyncIterator[str]:
+async def _pieces(stream: Any, note: Callable[[str], str]) -> AsyncIterator[str]:
+    """What the answer says, piece by piece; then what there is to say about it."""
+    said = ""
     async for event in stream:
         if event.event_kind == "part_start" and event.part.part_kind == "text":
             piece = event.part.content
@@ -334,7 +338,10 @@ async def _pieces(stream: Any) -> AsyncIterator[str]:
         else:
             continue
         if piece:
+            said += piece
             yield piece
+    if told := note(said):
+        yield f"\n\n{told}"
 
 
 def _version(statuses: Sequence[Mapping[str, Any]]) -> str:
