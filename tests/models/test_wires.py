@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import ollama
 import pytest
 from pydantic import BaseModel
 from pydantic_ai import Agent, NativeOutput
@@ -20,7 +21,7 @@ from gizzi.models.router import Router
 from gizzi.models.task import Task
 from tools.loopback import then_close
 from tools.models import KEY, FakePurse, QuickClock, call, catalogue, door, route, settings_for
-from tools.providers import FakeProvider, html, provider, reply
+from tools.providers import FakeProvider, html, provider, reply, tags
 from tools.wires import SPEAKS
 
 EVERY = pytest.mark.parametrize("api", SPEAKS)
@@ -259,3 +260,28 @@ async def test_ollama_makes_room_for_the_rows_context_and_no_more_is_sent(tmp_pa
         with pytest.raises(GizziError, match="too long"):
             await router.ask("word " * 4000)
     assert fake.calls == 1
+
+
+async def test_ollamas_own_client_takes_our_fake_for_ollama() -> None:
+    tool = {"type": "function", "function": {"name": "peers_of", "parameters": {"type": "object", "properties": {}}}}
+    answers = (
+        SPEAKS["ollama"].whole("Well."),
+        SPEAKS["ollama"].stream("Quite ", "well."),
+        SPEAKS["ollama"].call(("peers_of", {"validator": 6})),
+        tags("llama3.1:8b"),
+        SPEAKS["ollama"].fault("404 Not Found", "model 'm' not found"),
+    )
+    asked = [{"role": "user", "content": "How are you?"}]
+    async with provider(*answers) as fake:
+        client = ollama.AsyncClient(host=fake.url)
+        whole = await client.chat("m", asked)
+        assert (whole.message.content, whole.done_reason, whole.prompt_eval_count, whole.eval_count) == ("Well.", "stop", 12, 3)
+        pieces = [piece async for piece in await client.chat("m", asked, stream=True)]
+        assert [piece.message.content for piece in pieces] == ["Quite ", "well.", ""] and pieces[-1].eval_count == 3
+        called = (await client.chat("m", asked, tools=[tool])).message.tool_calls
+        assert called is not None and called[0].function.arguments == {"validator": 6}
+        assert [model.model for model in (await client.list()).models] == ["llama3.1:8b"]
+        with pytest.raises(ollama.ResponseError, match="not found") as raised:
+            await client.chat("m", asked)
+        assert raised.value.status_code == 404
+    assert {head.split()[1] for head in fake.heads} == {"/api/chat", "/api/tags"}

@@ -42,7 +42,7 @@ async def _watch(settings: Settings, listen: str | None) -> None:
             words = f"gizzi watches {count} validators of {settings.network.name}; status at {url}/api/network/status"
             hint = token_hint(settings) or f"its models for every OpenAI client: {url}/v1, with the token as the key"
             for line in (words, hint):
-                print(one_line(line), file=sys.stderr, flush=True)
+                print(one_line(line, 400), file=sys.stderr, flush=True)
 
         daemon = asyncio.create_task(run_daemon(app, listen, listening))
         _stop_on_signals(daemon)

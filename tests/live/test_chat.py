@@ -1,0 +1,61 @@
+"""`gizzi watch` as a process, and OpenAI's own client as somebody's tool that uses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+
+from tools.daemon import Daemon
+from tools.fleet import served, write_config
+from tools.providers import chat, chat_stream, provider
+
+NO_KEYS = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"), "")
+QUESTION: Any = [{"role": "user", "content": "What is the capital of France?"}]
+ROWS = """
+[providers.mine]
+api = "openai"
+url = "{url}"
+[providers.ollama]
+url = "http://127.0.0.1:9"
+[models."mine/m"]
+tier = "standard"
+price = {{ input = 1, output = 2 }}
+[tiers]
+standard = ["mine/m"]
+"""
+
+
+async def test_the_daemon_is_an_openai_server_with_its_token_as_the_key(tmp_path: Path) -> None:
+    async with served(4) as server, provider(chat("Paris."), chat_stream("Quite ", "well.")) as fake:
+        write_config(tmp_path, server, ROWS.format(url=fake.url))
+        daemon = await (await Daemon.start(tmp_path, env={**NO_KEYS, "GIZZI_API_TOKEN": "sesame"})).ready()
+        try:
+            line = await daemon.until_said("for every OpenAI client")
+            assert f"{daemon.url}/v1" in line and "sesame" not in daemon.said
+            async with openai.AsyncOpenAI(base_url=f"{daemon.url}/v1", api_key="sesame", max_retries=0) as client:
+                whole = await client.chat.completions.create(model="gizzi/auto", messages=QUESTION)
+                stream = await client.chat.completions.create(model="gizzi/auto", messages=QUESTION, stream=True)
+                said = "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+                status = (await daemon.get("/health"))["status"]
+            assert (whole.choices[0].message.content, said, status) == ("Paris.", "Quite well.", "ok")
+            assert await daemon.stop() == 0 and "request_failed" not in daemon.said
+        finally:
+            await daemon.kill()
+
+
+async def test_without_a_token_it_says_how_to_get_one(tmp_path: Path) -> None:
+    async with served(4) as server:
+        write_config(tmp_path, server)
+        daemon = await (await Daemon.start(tmp_path, env={**NO_KEYS, "GIZZI_API_TOKEN": ""})).ready()
+        try:
+            line = await daemon.until_said("no token is set")
+            assert "export GIZZI_API_TOKEN=$(openssl rand -hex 24)" in line
+            async with openai.AsyncOpenAI(base_url=f"{daemon.url}/v1", api_key="guess", max_retries=0) as client:
+                assert "gizzi/auto" in [model.id async for model in client.models.list()], "reads are open on loopback"
+                with pytest.raises(openai.AuthenticationError, match="this needs a token and none is set"):
+                    await client.chat.completions.create(model="gizzi/auto", messages=QUESTION)
+        finally:
+            await daemon.kill()
