@@ -26,7 +26,7 @@ from gizzi.models.conversation import Conversation
 from gizzi.models.router import REFLEX, Router
 from gizzi.models.task import TIERS, Answer, Tier
 
-LARGEST_BYTES = 16 * 2**20
+LARGEST_BYTES = 8 * 2**20
 OURS = "gizzi/"
 AUTO = "auto"
 _OBJECT = {"application/json": {"schema": {"type": "object"}}}
