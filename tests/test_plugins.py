@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,13 @@ import pytest
 from gizzi import registry
 from gizzi.config import Settings, Validator, parse
 from gizzi.engine.watch import Watch
-from gizzi.errors import ConfigError, NotFound, SourceError
+from gizzi.errors import ConfigError, GizziError, NotFound, SourceError
+from gizzi.models.merge import catalogue_of
+from gizzi.models.router import Router
 from gizzi.reach import Reach
 from gizzi.store import open_store
+from tools.loopback import reply
+from tools.providers import provider
 
 
 def settings_with(folder: Path, **more: object) -> Settings:
@@ -154,3 +160,78 @@ def test_an_unknown_name_names_the_nearest(tmp_path: Path) -> None:
 
 def test_loading_validators_does_not_need_urls() -> None:
     assert Validator(number=1).name == "validator-1"
+
+
+WIRE = """
+    from gizzi import wire
+    from pydantic_ai.messages import ModelResponse, TextPart
+    from pydantic_ai.models.function import FunctionModel
+    from pydantic_ai.usage import RequestUsage
+
+    @wire("telegraph")
+    def telegraph(provider, model, key, http):
+        async def ask(messages, info):
+            words = " ".join(str(part.content) for message in messages for part in message.parts)
+            got = await http.post(f"{provider.url}/cables", json={"to": model.name, "words": words}, headers={"x-key": key})
+            got.raise_for_status()
+            said = got.json()
+            usage = RequestUsage(input_tokens=said["sent"], output_tokens=said["came"])
+            return ModelResponse([TextPart(said["reply"])], usage=usage)
+        return FunctionModel(ask)
+"""
+ROWS = """
+    [providers.office]
+    api = "telegraph"
+    url = "{url}"
+    key_env = "OFFICE_KEY"
+    [models."office/morse-1"]
+    tier = "standard"
+    price = {{ input = 1, output = 2, checked = 2026-11-01 }}
+"""
+
+
+async def test_a_provider_with_a_wire_of_its_own_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OFFICE_KEY", "stop-1234")
+    write(tmp_path, "telegraph.py", WIRE)
+    cable = reply(b'{"reply": "WELL STOP", "sent": 9, "came": 2}', content_type="application/json")
+    async with provider(cable, reply(b"<html>", content_type="text/html")) as fake:
+        write(tmp_path, "office.toml", ROWS.format(url=fake.url))
+        more = {
+            "tiers": {"standard": ["office/morse-1"]},
+            "providers": {"ollama": {"url": "http://127.0.0.1:9"}},
+            "store": {"url": "sqlite://"},
+        }
+        async with Router(settings_with(tmp_path, **more)) as router:
+            answer = await router.ask("What is the capital of France?")
+            with pytest.raises(GizziError, match=r"office/morse-1: what .* answered is not what its wire says"):
+                await router.ask("And of Italy?")
+    assert (answer.model, answer.response, answer.cost_usd) == ("office/morse-1", "WELL STOP", Decimal("0.000013"))
+    assert "x-key: stop-1234" in fake.heads[0].lower() and fake.asked[0]["to"] == "morse-1"
+
+
+def test_an_api_that_no_plugin_brings_is_named(tmp_path: Path) -> None:
+    write(tmp_path, "office.toml", ROWS.format(url="http://127.0.0.1:9"))
+    settings = settings_with(tmp_path)
+    with pytest.raises(ConfigError, match=r"office\.toml: \[providers\.office\] api: nothing here speaks 'telegraph'"):
+        catalogue_of(settings, registry.load(settings), date(2026, 11, 20))
+
+
+@pytest.mark.parametrize("plugin", ["def bad(provider, model): ...", "async def bad(provider, model, key, http): ..."])
+def test_a_wire_of_another_shape_is_told(tmp_path: Path, plugin: str) -> None:
+    write(tmp_path, "bad.py", f"from gizzi import wire\n\n@wire('bad')\n{plugin}\n")
+    assert "must be a plain function of (provider, model, key, http)" in registry.load(settings_with(tmp_path)).failures[0].error
+
+
+async def test_a_wire_that_cannot_be_made_says_where_it_lives(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "telegraph.py",
+        "from gizzi import wire\n\n@wire('telegraph')\ndef bad(provider, model, key, http):\n    raise RuntimeError('no pole')\n",
+    )
+    write(tmp_path, "office.toml", ROWS.format(url="http://127.0.0.1:9").replace('    key_env = "OFFICE_KEY"\n', ""))
+    more = {"tiers": {"standard": ["office/morse-1"]}, "store": {"url": "sqlite://"}}
+    async with Router(settings_with(tmp_path, **more)) as router:
+        with pytest.raises(
+            ConfigError, match=r"the wire 'telegraph' in .*telegraph\.py:\d+ failed for office/morse-1: RuntimeError: no pole"
+        ):
+            await router.ask("What is the capital of France?")

@@ -20,14 +20,15 @@ from .markdown import code, join, meaning_of, page, sentence, slug, table
 
 INTRO = """
 `gizzi watch` answers on `[api] listen`, 127.0.0.1:8080 unless the configuration says otherwise, and `gizzi demo` while it runs. The OpenAPI
-document is at `/openapi.json`. Everything here only reads.
+document is at `/openapi.json`. Everything here only reads, but for `POST /v1/chat/completions`, which may cost money.
 
-**Who may ask.** On a loopback address reads are open to this machine. On any other address every request needs `Authorization: Bearer` with
-the token of `[api] token_env` or of one of `[[api.tokens]]`; the daemon refuses to listen there without one. `[api] public_status = true`
-opens `GET /api/network/status`, and nothing else, to everybody.
+**Who may ask.** On a loopback address reads are open to this machine. Every write, and on any other address every request, needs
+`Authorization: Bearer` with the token of `[api] token_env` or of one of `[[api.tokens]]`; the daemon refuses to listen there without one.
+`[api] public_status = true` opens `GET /api/network/status`, and nothing else, to everybody.
 
 **Errors** are problem details (RFC 9457, `application/problem+json`): 401 without the right token, 404 where there is no such thing, 422
-where something asked for is not well formed, 503 where the store fails.
+where something asked for is not well formed, 503 where the store fails. Under `/v1/` they have OpenAI's form instead, with 400 where a
+request is not well formed, 404 for an unknown model and 503 where no model could answer.
 
 ```sh
 curl -s http://127.0.0.1:8080/api/network/status

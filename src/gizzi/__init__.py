@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gizzi.config import Chain, Settings, Validator
     from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
     from gizzi.fleet.observation import Value
-    from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, workflow
+    from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, wire, workflow
     from gizzi.models.router import Router
     from gizzi.reach import Http, Node, Samples, Ssh
 
@@ -50,6 +50,7 @@ __all__ = [
     "rule",
     "source",
     "strategy",
+    "wire",
     "workflow",
 ]
 
@@ -62,7 +63,7 @@ _HOMES = {
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
-    "gizzi.kinds": ("Opinion", "action", "notifier", "panel", "rule", "source", "strategy", "workflow"),
+    "gizzi.kinds": ("Opinion", "action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),
 }
 
 

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -42,11 +42,9 @@ from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
-from gizzi.roles.load import load_roles, role_named
+from gizzi.roles.load import ON_CALL, load_roles, role_named
 from gizzi.store import Store, open_store
 
-DECIDES = "on-call"
-"""The role that decides incidents."""
 RENEW_LEASE_S = 5.0
 HTTP_TIMEOUT_S = 10.0
 """A Prometheus server answers for the whole fleet at once: 1,000 validators take it 1.7 s."""
@@ -76,6 +74,8 @@ class App:
             live=watch.live,
         )
         watch.on_change.append(self.teller.heard)
+        self.router = Router(settings, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
+        """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
         self.response = Response(self.door)
@@ -84,11 +84,11 @@ class App:
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news.append(self.remembering.hear_news)
-        if mind is not None:
-            watch.thinking = Thinking(self._decider(mind))
+        if mind is not None or watch.live:
+            watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
 
     def _decider(self, mind: Mind) -> Decider:
-        role = role_named(load_roles(self.settings), DECIDES)
+        role = role_named(load_roles(self.settings), ON_CALL)
         return Decider(self.watch, role, mind, partial(similar, self.memory), partial(search, self.memory))
 
     async def claim(self) -> None:
@@ -122,6 +122,9 @@ class App:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
         await self.watch.collector.once()
         await self.watch.step()
+        return self.watch.statuses()
+
+    async def _statuses(self) -> list[dict[str, Any]]:
         return self.watch.statuses()
 
     async def _renew(self) -> None:
@@ -178,19 +181,14 @@ async def open_app(
         try:
             validators = await _validators(settings, reached)
             watch = Watch(settings, registry, validators, reached, clock, store, live=live)
-            yield App(settings, watch, store, mind or _mind(settings, watch, store, live), _runs(settings, clock, store, live and lasting))
+            app = App(settings, watch, store, mind, _runs(settings, clock, store, live and lasting))
+            try:
+                yield app
+            finally:
+                await app.router.close()
         finally:
             if own_store:
                 store.close()
-
-
-def _mind(settings: Settings, watch: Watch, store: Store, live: bool) -> Mind | None:
-    """The models, where there is a loop to decide for."""
-
-    async def statuses() -> Sequence[Mapping[str, Any]]:
-        return watch.statuses()
-
-    return RouterMind(Router(settings, statuses=statuses, clock=watch.clock, store=store)) if live else None
 
 
 def _runs(settings: Settings, clock: Clock, store: Store, lasting: bool) -> Runs:

@@ -7,12 +7,25 @@ from collections.abc import Callable
 
 import structlog
 
+from gizzi.api.auth import people_of
 from gizzi.api.serve import ApiServer
 from gizzi.app import App
+from gizzi.config import Settings
 from gizzi.engine.limits import open_files_check
 from gizzi.errors import GizziError
 
 log = structlog.get_logger("gizzi")
+
+
+def token_hint(settings: Settings) -> str | None:
+    """What to do for a token, where none is set; None where one is."""
+    if people_of(settings):
+        return None
+    name = settings.api.token_env
+    return (
+        f"no token is set: nothing can be asked or changed through the API; to have one, start it again with {name} set, such as by: "
+        f"export {name}=$(openssl rand -hex 24)"
+    )
 
 
 async def run_daemon(app: App, listen: str | None = None, listening: Callable[[str], None] | None = None) -> None:

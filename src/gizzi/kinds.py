@@ -182,7 +182,24 @@ class Panel:
     where: str
 
 
-Extension = Rule | Source | Strategy | Action | Notifier | Workflow | Panel
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How models of one kind of provider are reached. See `wire`."""
+
+    name: str
+    build: Callable[..., Any]
+    summary: str
+    where: str
+
+    def made(self, provider: Any, model: Any, key: str, http: Any) -> Any:
+        """The pydantic-ai model. Raises ConfigError where the wire fails to make one."""
+        try:
+            return self.build(provider, model, key, http)
+        except Exception as error:
+            raise ConfigError(f"the wire {self.name!r} in {self.where} failed for {model.id}: {type(error).__name__}: {error}") from None
+
+
+Extension = Rule | Source | Strategy | Action | Notifier | Workflow | Panel | Wire
 
 
 def rule(
@@ -368,6 +385,24 @@ def panel(name: str, *, title: str = "") -> Callable[[_Function], _Function]:
     def mark(function: _Function) -> _Function:
         shown = title or name.replace("_", " ").capitalize()
         setattr(function, MARK, Panel(name, function, shown, _wants(function), _awaits(function), _summary(function), _where(function)))
+        return function
+
+    return mark
+
+
+def wire(name: str) -> Callable[[_Function], _Function]:
+    """Mark a plain function as a wire, the way a provider is spoken to: `[providers.ACME] api = "NAME"` then goes through it.
+
+    It is called as `build(provider, model, key, http)` when a model is first asked, and returns a pydantic-ai `Model`. provider: its row
+    (name, url …). model: the model's row (name, context_tokens …). key: the provider's key, "" where it has none. http: the `httpx2` client
+    that all wires share: no redirects, only so much of an answer, and no time-outs, which are the caller's.
+    """
+
+    def mark(function: _Function) -> _Function:
+        wants = _wants(function)
+        if len(wants) != 4 or inspect.iscoroutinefunction(function):
+            raise ConfigError(f"the wire {name!r} in {_where(function)} must be a plain function of (provider, model, key, http)")
+        setattr(function, MARK, Wire(name, function, _summary(function), _where(function)))
         return function
 
     return mark

@@ -21,12 +21,14 @@ from typing import Any, Generic, TypeVar
 from gizzi.clock import seconds
 from gizzi.config import Settings, nearest
 from gizzi.errors import ConfigError, NotFound
-from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Rule, Source, Strategy, Workflow
+from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Rule, Source, Strategy, Wire, Workflow
 
 _Item = TypeVar("_Item", bound=Extension)
 
 _BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
-_BUILT_IN_MODULES = ("gizzi.models.rules", "gizzi.models.strategies", "gizzi.models.learned_choice")
+_WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
+_CHOOSERS = ("rules", "strategies", "learned_choice")
+_BUILT_IN_MODULES = (*(f"gizzi.models.{name}" for name in _CHOOSERS), *(f"gizzi.models.wire_{name}" for name in _WIRES))
 
 
 class Table(Generic[_Item]):
@@ -77,6 +79,7 @@ class Registry:
     notifiers: Table[Notifier] = field(default_factory=lambda: Table[Notifier]("notifier"))
     workflows: Table[Workflow] = field(default_factory=lambda: Table[Workflow]("workflow"))
     panels: Table[Panel] = field(default_factory=lambda: Table[Panel]("panel"))
+    wires: Table[Wire] = field(default_factory=lambda: Table[Wire]("wire"))
     model_rows: list[tuple[str, Any]] = field(default_factory=list)
     """(where from, {"providers": …, "models": …}) of each installed package that brings models (entry points `gizzi.models`)."""
     failures: list[PluginFailure] = field(default_factory=list)
@@ -97,6 +100,7 @@ class Registry:
             Notifier: self.notifiers,
             Workflow: self.workflows,
             Panel: self.panels,
+            Wire: self.wires,
         }
         return tables[type(item)]
 

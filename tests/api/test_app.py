@@ -165,6 +165,9 @@ async def test_openapi_lists_every_route_and_problem(api: Api) -> None:
         "/api/validator/{number}",
         "/api/incidents",
         "/api/incidents/{id}",
+        "/v1/models",
+        "/v1/models/{model}",
+        "/v1/chat/completions",
     }
     assert "Problem" in page["components"]["schemas"]
     answers = page["paths"]["/api/validator/{number}"]["get"]["responses"]

@@ -80,6 +80,7 @@ async def test_without_any_provider_it_says_which_lines_make_one(tmp_path: Path)
     [
         (["", "--json"], 2, "the question is empty"),
         (["x", "--model", "mine/n"], 2, "did you mean mine/m"),
+        (["x", "--model", "openai/gpt-4"], 2, "openai/gpt-4 was retired on 2026-10-23; take mine/m"),
         (["x", "--nonsense"], 2, "no such option"),
     ],
 )
@@ -87,6 +88,29 @@ async def test_usage_errors(words: list[str], code: int, says: str, tmp_path: Pa
     config(tmp_path, "http://127.0.0.1:9")
     found = await ask(tmp_path, *words)
     assert found.returncode == code and says in found.stderr and found.stderr.count("\n") == 1
+
+
+async def test_two_megabytes_are_too_much_for_every_model(tmp_path: Path) -> None:
+    async with provider(chat("Well.")) as fake:
+        config(tmp_path, fake.url)
+        found = await gizzi("ask", "-", cwd=tmp_path, env={**NO_KEYS, "MINE_KEY": "x"}, given=b"word " * 400_000)
+    assert found.returncode == 1 and fake.calls == 0
+    assert "too long" in found.stderr and found.stderr.count("\n") == 1 and len(found.stderr) < 1000
+
+
+async def test_invalid_utf_8_is_asked_as_text(tmp_path: Path) -> None:
+    async with provider(chat("Well.")) as fake:
+        config(tmp_path, fake.url)
+        found = await gizzi("ask", "-", cwd=tmp_path, env={**NO_KEYS, "MINE_KEY": "x"}, given=b"What is \xff\xfe?")
+    assert (found.returncode, fake.calls) == (0, 1), found.stderr
+    assert "What is \N{REPLACEMENT CHARACTER}" in json.dumps(fake.asked[0], ensure_ascii=False)
+
+
+async def test_tokens_that_nobody_counted_are_estimated_and_marked(tmp_path: Path) -> None:
+    async with provider(chat("Well.", no_usage=True)) as fake:
+        config(tmp_path, fake.url)
+        found = await ask(tmp_path, "What is the capital of France?")
+    assert "tokens (estimated)" in found.stdout
 
 
 async def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tools.fleet import gizzi
+from tools.providers import html, provider, tags
 
 NONE = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY"), "")
 ACME = """
@@ -41,6 +42,33 @@ async def test_the_catalogue_as_json(tmp_path: Path) -> None:
     assert rows["anthropic/claude-opus-5-5"]["why_not"] == "no key: set ANTHROPIC_API_KEY"
     assert rows["ollama/llama3.1:8b"]["reachable"] and rows["ollama/llama3.1:8b"]["price"]["input"] == "0"
     assert "sk-secret" not in json.dumps(rows)
+
+
+async def test_what_an_ollama_server_has_is_listed_beside_what_is_configured(tmp_path: Path) -> None:
+    async with provider(tags("llama3.1:8b", "qwen3:4b\x1b[2J", "mine:latest")) as fake:
+        (tmp_path / "gizzi.toml").write_text(
+            f'providers.ollama.url = "{fake.url}"\ntiers.local = ["ollama/llama3.1:8b", "ollama/absent:1b", "ollama/mine"]\n'
+        )
+        rows = await listed(tmp_path)
+        shown = (await gizzi("models", cwd=tmp_path, env=NONE)).stdout
+    assert rows["ollama/llama3.1:8b"]["reachable"] and rows["ollama/llama3.1:8b"]["configured"] and rows["ollama/mine"]["reachable"]
+    absent, found = rows["ollama/absent:1b"], rows["ollama/qwen3:4b\x1b[2J"]
+    assert not absent["reachable"] and absent["why_not"] == "the server does not have it; run: ollama pull absent:1b"
+    assert (found["configured"], found["tier"], found["price"], found["why_not"]) == (
+        False,
+        None,
+        None,
+        "found there, not configured; name it in [tiers]",
+    )
+    assert set(found) == set(absent) and "ollama/mine:latest" not in rows
+    assert "ollama/qwen3:4b" in shown and "found there, not configured" in shown and "\x1b[2J" not in shown
+
+
+async def test_a_server_that_is_no_ollama_changes_nothing(tmp_path: Path) -> None:
+    async with provider(html()) as fake:
+        (tmp_path / "gizzi.toml").write_text(f'providers.ollama.url = "{fake.url}"\n')
+        rows = await listed(tmp_path)
+    assert rows["ollama/llama3.1:8b"]["reachable"] and all(row["configured"] for row in rows.values())
 
 
 async def test_a_row_of_ones_own_and_an_unknown_price(tmp_path: Path) -> None:

@@ -98,3 +98,16 @@ async def test_failures_are_ours(tmp_path: Path) -> None:
     async with provider(fault("401 Unauthorized", "no")) as fake, Router(settings_for(fake.url, tmp_path)) as router:
         with pytest.raises(GizziError, match="refuses the key"):
             await Agent(RouterModel(router)).run("How are you?")
+
+
+async def test_private_addresses_come_back_in_the_stream_and_in_its_whole(tmp_path: Path) -> None:
+    settings = {"privacy": {"redact_private_addresses": True}}
+    async with (
+        provider(chat_stream("It is <addr", "ess:", "1", "> or <", "b>.")) as fake,
+        Router(settings_for(fake.url, tmp_path, **settings)) as router,
+        Agent(RouterModel(router)).run_stream("Which of 10.1.2.3?") as run,
+    ):
+        pieces = [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
+        assert pieces == ["It is ", "10.1.2.3 or ", "<b>."] and await run.get_output() == "It is 10.1.2.3 or <b>."
+        assert run.usage.input_tokens == 12
+    assert "10.1.2.3" not in json.dumps(fake.asked)

@@ -171,16 +171,22 @@ def test_a_gateway_in_a_providers_place_does_not_borrow_its_prices() -> None:
     assert rows.providers["openai"].key_env == "OPENAI_API_KEY"
 
 
-def test_a_fine_tuned_model_shares_its_bases_abilities_but_not_its_price() -> None:
+def test_a_fine_tuned_model_shares_its_bases_abilities_and_the_price_that_a_person_gave_it() -> None:
     models = {
         "acme/base": {"tier": "standard", "context_tokens": 9000, "capabilities": ["json"], "price": {"input": 1, "output": 2}},
         "acme/tuned": {"tier": "standard", "base": "acme/base"},
+        "acme/dearer": {"tier": "standard", "base": "acme/base", "price": {"input": 3, "output": 4}, "capabilities": ["tools"]},
+        "other/tuned": {"tier": "standard", "base": "acme/base"},
         "openai/ft:luna": {"tier": "standard", "base": "openai/gpt-6-luna"},
     }
-    rows = catalogue_of(providers=ACME, models=models)
-    tuned = rows.models["acme/tuned"]
-    assert (tuned.context_tokens, tuned.capabilities, tuned.price) == (9000, frozenset({"json"}), None)
-    assert rows.models["openai/ft:luna"].context_tokens == rows.models["openai/gpt-6-luna"].context_tokens
+    rows = catalogue_of(providers=ACME | {"other": {"api": "openai", "url": "https://other.example/v1"}}, models=models).models
+    tuned, dearer, luna = rows["acme/tuned"], rows["acme/dearer"], rows["openai/ft:luna"]
+    assert (tuned.context_tokens, tuned.capabilities) == (9000, frozenset({"json"}))
+    assert tuned.price is not None and (tuned.price.input, tuned.price.output) == (1, 2)
+    assert dearer.price is not None and dearer.price.output == 4 and dearer.capabilities == frozenset({"tools"})
+    assert rows["other/tuned"].price is None, "another provider, another price"
+    assert luna.context_tokens == rows["openai/gpt-6-luna"].context_tokens
+    assert rows["openai/gpt-6-luna"].price is not None and luna.price is None, "clouds ask more for tuned models: nobody knows"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from tools.providers import (
     html,
     message,
     never,
-    ollama,
     provider,
     reply,
     tags,
@@ -56,17 +55,6 @@ async def test_openai_is_asked_as_documented() -> None:
     assert fake.heads[0].startswith("POST /chat/completions ")
     assert f"authorization: bearer {KEY}" in fake.heads[0].lower()
     assert fake.asked[0]["messages"] == [{"role": "user", "content": "How are you?"}]
-
-
-@pytest.mark.parametrize(
-    ("wire", "path"), [("google_a", "/v1beta/openai/chat/completions"), ("mistral_a", "/chat/completions"), ("ollama_a", "/api/chat")]
-)
-async def test_the_other_wires(wire: str, path: str) -> None:
-    async with provider(ollama("Well.") if wire == "ollama_a" else chat("Well.")) as fake:
-        answered = await ask(fake, wire)
-    assert answered.response.text == "Well."
-    assert fake.heads[0].startswith(f"POST {path} ")
-    assert answered.bill.usage is not None and answered.bill.usage.input_tokens == 12
 
 
 async def test_anthropic_is_asked_as_documented() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gizzi.models.redact import Redacted, Redactor, is_private
+from gizzi.models.redact import Redacted, Redactor, Restorer, is_private
 
 LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
@@ -228,3 +228,25 @@ def test_any_text_is_taken(text: str) -> None:
 )
 def test_two_megabytes_of_anything_end(piece: str) -> None:
     Redactor(private_addresses=True).redact(piece * (2_000_000 // len(piece) // 8))
+
+
+@given(
+    st.lists(st.sampled_from(["<address:1>", "<address:2>", "<address:", "<addr", "<", ">", "1", "a", " ", "<address:99>", "12345678901"])),
+    st.data(),
+)
+def test_pieces_are_restored_like_the_whole(words: list[str], data: st.DataObject) -> None:
+    redactor = Redactor(private_addresses=True)
+    redactor.redact("10.1.2.3 and 192.168.0.9")
+    answer = "".join(words)
+    back, said, at = Restorer(redactor), "", 0
+    while at < len(answer):
+        size = data.draw(st.integers(1, 9))
+        said += back.feed(answer[at : at + size])
+        at += size
+    assert said + back.end() == redactor.restore(answer)
+
+
+def test_only_what_may_be_a_placeholder_is_kept_back() -> None:
+    back = Restorer(Redactor(private_addresses=True))
+    assert [back.feed(piece) for piece in ("if a <", " b", "<add", "x", "<address:1", "2")] == ["if a ", "< b", "", "<addx", "", ""]
+    assert back.end() == "<address:12"

@@ -7,12 +7,14 @@ import json
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import gizzi
+from gizzi.clock import LiveClock
 from gizzi.config import Settings, parse
 from gizzi.errors import GizziError, UsageError
 from gizzi.models.consensus import compare
@@ -145,6 +147,34 @@ async def test_an_unknown_model_names_the_nearest(tmp_path: Path) -> None:
             await router.ask("How are you?", model="mine/n")
 
 
+class Midnight(LiveClock):
+    """A clock that can be put forward."""
+
+    at = datetime(2027, 1, 13, 23, 59, 59, tzinfo=UTC).timestamp()
+
+    def now(self) -> float:
+        return self.at
+
+
+async def test_a_model_is_left_at_midnight_utc_of_the_day_it_retires_without_a_new_start(tmp_path: Path) -> None:
+    price = {"input": 1, "output": 2}
+    models = {
+        "mine/old": {"tier": "standard", "price": price, "retired": "2027-01-14"},
+        "mine/m": {"tier": "standard", "price": price},
+    }
+    clock = Midnight()
+    async with provider(chat("Well.")) as fake:
+        settings = settings_for(fake.url, tmp_path, models=models, tiers={"standard": ["mine/old", "mine/m"]})
+        async with Router(settings, clock=clock) as router:
+            assert (await router.ask("What is the capital of France?")).model == "mine/old"
+            clock.at += 1
+            after = await router.ask("And what is the capital of Italy?")
+            with pytest.raises(UsageError, match="mine/old was retired on 2027-01-14; take mine/m"):
+                await router.ask("And of Spain?", model="mine/old")
+            assert [row["reachable"] for row in router.rows() if row["provider"] == "mine"] == [False, True]
+    assert after.model == "mine/m" and "retired on 2027-01-14" in after.route.reason
+
+
 async def test_text_that_is_not_text_is_sent_as_text(tmp_path: Path) -> None:
     async with provider(chat("Well.")) as fake, Router(settings_for(fake.url, tmp_path)) as router:
         assert (await router.ask("What is \udcff\x00?")).response == "Well."
@@ -169,6 +199,15 @@ async def test_it_streams(tmp_path: Path) -> None:
         router.stream("How are you?") as pieces,
     ):
         assert [piece async for piece in pieces] == ["Quite ", "well."]
+
+
+async def test_private_addresses_come_back_in_a_stream(tmp_path: Path) -> None:
+    async with (
+        provider(chat_stream("It is <addr", "ess:1>", " now")) as fake,
+        Router(settings_for(fake.url, tmp_path, privacy={"redact_private_addresses": True})) as router,
+        router.stream("Which of 10.1.2.3?") as pieces,
+    ):
+        assert [piece async for piece in pieces] == ["It is ", "10.1.2.3", " now"]
 
 
 async def test_a_met_budget_says_so_and_nothing_is_asked(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
-from gizzi.api import errors, models, writes
+from gizzi.api import chat, errors, models, writes
 from gizzi.api.auth import Door, is_loopback, people_of
 from gizzi.api.listen import address_of
 from gizzi.api.metrics import Metrics
@@ -71,6 +71,7 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
     writes.add_routes(api, app, _problems)
+    chat.add_routes(api, app)
     errors.install(api)
     api.add_middleware(errors.LastResort)
     api.add_middleware(Door, people=people_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status)
@@ -138,8 +139,8 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
         parts["schemas"]["Problem"] = models.Problem.model_json_schema()
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         page["security"] = [{}, {"token": []}]
-        for path in page["paths"].values():
-            for operation in path.values():
-                operation["responses"].update({str(status): text for status, text in _problems(401).items()})
+        for path, item in page["paths"].items():
+            for operation in item.values():
+                operation["responses"]["401"] = chat.REFUSED if path.startswith(errors.OPENAI_PATH) else _problems(401)[401]
         api.openapi_schema = page
     return api.openapi_schema

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gizzi.api.errors import problem
+from gizzi.api.errors import refusal
 from gizzi.config import Settings
 
 PUBLIC_PATH = "/api/network/status"
@@ -70,7 +70,7 @@ class Door:
                 await self._refuse(scope, receive, send)
                 return
             if person is not None and person.role == "viewer" and not _is_reading(scope):
-                await problem(403, f"{person.name} is a viewer; this needs an approver's token")(scope, receive, send)
+                await refusal(scope["path"], 403, f"{person.name} is a viewer; this needs an approver's token")(scope, receive, send)
                 return
             scope.setdefault("state", {})["person"] = person
         await self._app(scope, receive, send)
@@ -95,7 +95,7 @@ class Door:
         detail = "send Authorization: Bearer with the token of [api] token_env"
         if not self._people:
             detail = "this needs a token and none is set; put one into the variable that [api] token_env names, and start again"
-        answer = problem(401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
+        answer = refusal(scope["path"], 401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
         await answer(scope, receive, send)
 
 

@@ -1,4 +1,4 @@
-"""Every failure of a request is an RFC 9457 problem; nothing of the inside leaks into it."""
+"""Every failure of a request is an RFC 9457 problem, under /v1/ OpenAI's form of an error; nothing of the inside leaks into either."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from gizzi.errors import GizziError, NotFound, StoreError, UsageError
 log = structlog.get_logger("gizzi.api")
 
 MEDIA_TYPE = "application/problem+json"
+OPENAI_PATH = "/v1/"
+_CODES = {401: "invalid_api_key", 404: "not_found", 503: "no_answer"}
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
@@ -26,6 +28,25 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, 
     title = HTTPStatus(status).phrase
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return Response(json.dumps(body), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def openai_body(status: int, message: str) -> dict[str, Any]:
+    """What OpenAI's clients read. https://platform.openai.com/docs/guides/error-codes"""
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": kind, "param": None, "code": _CODES.get(status)}}
+
+
+def openai_error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Clients are told not to try again by themselves: the router has done so."""
+    told = {"x-should-retry": "false", **(headers or {})}
+    return Response(json.dumps(openai_body(status, message)), status, told, "application/json")
+
+
+def refusal(path: str, status: int, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> Response:
+    """In the form that clients of that path read."""
+    if path.startswith(OPENAI_PATH):
+        return openai_error(status, detail, headers)
+    return problem(status, detail, headers, **more)
 
 
 def install(api: FastAPI) -> None:
@@ -38,7 +59,7 @@ def install(api: FastAPI) -> None:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = {404: f"there is nothing at {request.url.path}; GET /openapi.json lists what there is"}.get(error.status_code, error.detail)
-    return problem(error.status_code, detail, error.headers)
+    return refusal(request.url.path, error.status_code, detail, error.headers)
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -46,12 +67,16 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [{"where": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]} for fault in error.errors()]
     detail = "; ".join(f"{fault['where']}: {fault['message']}" for fault in faults)
-    return problem(422, detail, errors=faults)
+    return refusal(request.url.path, 422, detail, errors=faults)
 
 
 def _ours(request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, UsageError) else 503 if isinstance(error, StoreError) else 500
-    return problem(status, str(error))
+    return refusal(request.url.path, 400 if status == 422 and _is_openai(request) else status, str(error))
+
+
+def _is_openai(request: Request) -> bool:
+    return request.url.path.startswith(OPENAI_PATH)
 
 
 class LastResort:
@@ -73,4 +98,4 @@ class LastResort:
         except Exception as error:
             log.error("request_failed", method=scope.get("method"), path=scope.get("path"), error=repr(error))
             if not started and scope["type"] == "http":
-                await problem(500, "this is a fault in Gizzi; its log says more")(scope, receive, send)
+                await refusal(scope["path"], 500, "this is a fault in Gizzi; its log says more")(scope, receive, send)

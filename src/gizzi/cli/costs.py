@@ -13,7 +13,7 @@ from gizzi.cli.terminal import grid, print_json, show, text
 from gizzi.clock import LiveClock
 from gizzi.config import load
 from gizzi.models.budget import shown_usd
-from gizzi.models.merge import load_catalogue
+from gizzi.models.merge import catalogue_of
 from gizzi.models.project import ASSUMED, DAYS, QUERIES_PER_DAY, Load, Projection, project, project_reference, read_mix
 
 HEADS = ("tier", "share", "queries", "tokens in / out", "model", "US$ in / out", "a month")
@@ -27,7 +27,7 @@ def show_projection(
     mix = read_mix(mix_text)
     settings = load(config)
     today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
-    catalogue = load_catalogue(settings, registry.load(settings).model_rows, today=today)
+    catalogue = catalogue_of(settings, registry.load(settings), today)
     tokens = {tier: (_or(tokens_in, given[0]), _or(tokens_out, given[1])) for tier, given in ASSUMED.items()}
     expected = Load(_or(queries_per_day, QUERIES_PER_DAY), tokens)
     now, then = project(catalogue, mix, expected, today), project_reference(catalogue, mix, expected)

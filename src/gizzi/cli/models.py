@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,18 +13,26 @@ from rich.text import Text
 from gizzi import registry
 from gizzi.cli.terminal import grid, print_json, show, text
 from gizzi.clock import LiveClock
-from gizzi.config import load
-from gizzi.models.merge import load_catalogue
+from gizzi.config import Settings, load
+from gizzi.errors import GizziError
+from gizzi.models.catalogue import Catalogue
+from gizzi.models.merge import catalogue_of
+from gizzi.models.model import Provider
+from gizzi.models.providers import Providers
 
 HEADS = ("model", "tier", "in", "out", "checked", "retired", "reachable")
 LEGEND = "in, out: US$ per million tokens. checked: the day the price was looked up. retired: the day from which requests fail."
 
 
+NOT_CONFIGURED = "found there, not configured; name it in [tiers]"
+
+
 def show_models(config: Path | None, *, as_json: bool) -> int:
     settings = load(config)
     today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
-    catalogue = load_catalogue(settings, registry.load(settings).model_rows, today=today)
+    catalogue = catalogue_of(settings, registry.load(settings), today)
     rows = catalogue.as_json(catalogue.reachability(settings), today)
+    rows = with_installed(rows, catalogue, asyncio.run(_installed(catalogue, settings)))
     if as_json:
         print_json(rows)
         return 0
@@ -34,13 +44,53 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
     return 0
 
 
+async def _installed(catalogue: Catalogue, settings: Settings) -> dict[str, list[str]]:
+    """By provider, the models that each Ollama server has; servers that do not answer are left out."""
+    providers = Providers(lambda provider: settings.secret(provider.key_env or "", provider.key_file))
+    asked = [provider for provider in catalogue.providers.values() if provider.api == "ollama"]
+
+    async def names_of(provider: Provider) -> list[str] | None:
+        try:
+            return await providers.installed(provider)
+        except GizziError:
+            return None
+
+    try:
+        answers = await asyncio.gather(*map(names_of, asked))
+    finally:
+        await providers.close()
+    return {provider.name: names for provider, names in zip(asked, answers, strict=True) if names is not None}
+
+
+def with_installed(rows: list[dict[str, Any]], catalogue: Catalogue, installed: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
+    """The rows, each of a server that was asked with whether it has the model, and one more for each model that no row speaks of."""
+    names = {row["model"]: catalogue.models[row["model"]].name for row in rows}
+    shown = [{**row, "configured": True} for row in rows]
+    for row in shown:
+        has = installed.get(row["provider"])
+        if row["reachable"] and has is not None and not {names[row["model"]], f"{names[row['model']]}:latest"} & set(has):
+            row |= {"reachable": False, "why_not": f"the server does not have it; run: ollama pull {names[row['model']]}"}
+    for provider, has in installed.items():
+        known = {called for model, called in names.items() if model.startswith(f"{provider}/")}
+        for name in has:
+            if name not in known and name.removesuffix(":latest") not in known:
+                shown.append(_found(catalogue.providers[provider], name))
+    return shown
+
+
+def _found(provider: Provider, name: str) -> dict[str, Any]:
+    blank = dict.fromkeys(("tier", "price", "checked", "retired", "context_tokens"))
+    more = {"serves": [], "capabilities": [], "reachable": False, "why_not": NOT_CONFIGURED, "local": provider.local}
+    return {"model": f"{provider.name}/{name}", "provider": provider.name, **blank, **more, "where": provider.url, "configured": False}
+
+
 def _row(row: dict[str, Any]) -> list[Text]:
     price = row["price"]
     prices = [price["input"], price["output"]] if price else ["unknown", "unknown"]
     style = "" if row["reachable"] else "dim"
     return [
         text(row["model"], "bold" if row["reachable"] else "dim", 80),
-        Text(row["tier"], style),
+        Text(row["tier"] or "–", style),
         *(Text(part, style if price else "dark_orange") for part in prices),
         Text(row["checked"] or "–", "dim"),
         Text(row["retired"] or "–", "dim"),

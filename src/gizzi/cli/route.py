@@ -21,7 +21,7 @@ from gizzi.errors import GizziError, UsageError
 from gizzi.kinds import SEVERITIES, Strategy
 from gizzi.models.budget import ZERO, BudgetLeft, Spent, left_of
 from gizzi.models.catalogue import Catalogue, Reachable
-from gizzi.models.merge import load_catalogue
+from gizzi.models.merge import catalogue_of
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.task import Route, Task
 
@@ -65,7 +65,7 @@ def make_router(config: Path | None) -> Router:
     settings = load(config)
     loaded = registry.load(settings)
     today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
-    catalogue = load_catalogue(settings, loaded.model_rows, today=today)
+    catalogue = catalogue_of(settings, loaded, today)
     left = _left(settings)
     return Router(catalogue, catalogue.reachability(settings), left, strategies_of(settings, loaded), settings.routing.unknown_prices)
 

@@ -16,7 +16,7 @@ from gizzi.app import open_app
 from gizzi.cli.logs import to_stderr
 from gizzi.cli.words import settings_of
 from gizzi.config import Settings
-from gizzi.daemon import run_daemon
+from gizzi.daemon import run_daemon, token_hint
 from gizzi.readers.text import one_line
 
 log = structlog.get_logger("gizzi")
@@ -40,7 +40,9 @@ async def _watch(settings: Settings, listen: str | None) -> None:
 
         def listening(url: str) -> None:
             words = f"gizzi watches {count} validators of {settings.network.name}; status at {url}/api/network/status"
-            print(one_line(words), file=sys.stderr, flush=True)
+            hint = token_hint(settings) or f"its models for every OpenAI client: {url}/v1, with the token as the key"
+            for line in (words, hint):
+                print(one_line(line, 400), file=sys.stderr, flush=True)
 
         daemon = asyncio.create_task(run_daemon(app, listen, listening))
         _stop_on_signals(daemon)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 
 T = TypeVar("T")
+LONG_BYTES = 50_000
 NOT_BILLED: frozenset[Kind] = frozenset(
     {"refused", "rate_limit", "overloaded", "unauthorised", "quota", "not_found", "too_long", "rejected"}
 )
@@ -144,6 +145,12 @@ class Door:
         """Exactly what that model is sent."""
         return call.to(self.catalogue.providers[model.provider].local)
 
+    async def _sent(self, call: Call, model: Model) -> Call:
+        """`as_sent`; a long prompt is redacted beside the loop, which must not stand still for a second."""
+        if sent_bytes(call.messages) < LONG_BYTES:
+            return self.as_sent(call, model)
+        return await asyncio.to_thread(self.as_sent, call, model)
+
     async def _first_that(self, task: Task, route: Route, failures: dict[str, str], once: Callable[[Model, float], Awaitable[T]]) -> T:
         """Each model of the route in turn; all but the last get half of the time that is left."""
         until = _now() + task.limit_s
@@ -177,7 +184,7 @@ class Door:
                 await self.clock.sleep(wait)
 
     async def _whole(self, task: Task, call: Call, model: Model, limit_s: float) -> tuple[ModelResponse, Bill]:
-        async with self._paid(task, self.as_sent(call, model), model) as (bill, reached, asked):
+        async with self._paid(task, await self._sent(call, model), model) as (bill, reached, asked):
             try:
                 async with asyncio.timeout(limit_s):
                     response = await reached.request(*_prepared(reached, asked))
@@ -194,7 +201,7 @@ class Door:
         self, stack: AsyncExitStack, until: float, task: Task, call: Call, model: Model, limit_s: float
     ) -> tuple[StreamedResponse, Bill]:
         async with AsyncExitStack() as own:
-            bill, reached, asked = await own.enter_async_context(self._paid(task, self.as_sent(call, model), model))
+            bill, reached, asked = await own.enter_async_context(self._paid(task, await self._sent(call, model), model))
             try:
                 async with asyncio.timeout(limit_s):
                     stream = await own.enter_async_context(reached.request_stream(*_prepared(reached, asked)))

@@ -121,6 +121,8 @@ def _words(error: Exception) -> str:
     for _ in range(3):
         if isinstance(body, dict):
             body = body.get("error") or body.get("message") or body.get("detail")
+    if isinstance(body, list):
+        body = "; ".join(str(item["msg"]) for item in body if isinstance(item, dict) and "msg" in item)
     if isinstance(body, str):
         return "" if body.lstrip().startswith("<") else body
     return ""

@@ -25,8 +25,9 @@ from gizzi.models.model import Model, Price, PriceSource, Provider
 from gizzi.models.prices import Known, look_up, price_of_row
 from gizzi.models.task import TIERS, Tier
 from gizzi.readers.rows import ModelRow, ProviderRow
+from gizzi.registry import Registry
 
-APIS = ("anthropic", "google", "mistral", "ollama", "openai")
+APIS = ("anthropic", "google", "mistral", "ollama", "openai", "openai-responses")
 CAPABILITIES = frozenset({"tools", "json", "stream"})
 CONTEXT_TOKENS = 128_000
 OLLAMA_CONTEXT_TOKENS = 8192
@@ -78,6 +79,11 @@ class _Stack:
             self.where[name] = where
             if model.tier is not None and source != "shipped":
                 self.own[name] = model.tier
+
+
+def catalogue_of(settings: Settings, registry: Registry, today: date) -> Catalogue:
+    """With what is installed: the rows of packages, and the wires of plugins. Raises ConfigError."""
+    return load_catalogue(settings, registry.model_rows, today=today, apis=[wire.name for wire in registry.wires])
 
 
 def load_catalogue(settings: Settings, packages: Iterable[tuple[str, Any]] = (), *, today: date, apis: Collection[str] = APIS) -> Catalogue:
@@ -197,7 +203,7 @@ class _Builder:
             raise ConfigError(f"{place} tier is missing; it is one of {', '.join(TIERS[1:])}")
         base = self._base(row, place)
         called = row.get("name") or bare
-        price, known_context = self._price(provider, called, row)
+        price, known_context = self._price(provider, called, row, base)
         fallback = OLLAMA_CONTEXT_TOKENS if provider.api == "ollama" else CONTEXT_TOKENS
         can = row.get("capabilities", base.get("capabilities"))
         return Model(
@@ -224,9 +230,16 @@ class _Builder:
         known = self._known(provider, base.partition("/")[2]) if provider else None
         return {"context_tokens": known.context_tokens if known else None, **self.stack.models[base]}
 
-    def _price(self, provider: Provider, called: str, row: Mapping[str, Any]) -> tuple[Price | None, int | None]:
-        """Its price, None where nobody knows it, and the length that the price data gives. Nobody bills for one's own machines."""
+    def _price(self, provider: Provider, called: str, row: Mapping[str, Any], base: Mapping[str, Any]) -> tuple[Price | None, int | None]:
+        """Its price, None where nobody knows it, and the length that the price data gives. Nobody bills for one's own machines.
+
+        A tuned model costs what the person said its base costs, on the same provider; what price data says of the base is no evidence,
+        because clouds ask more for tuned models.
+        """
         stated = cast("Price | None", row.get("price"))
+        if stated is None and str(row.get("base", "")).partition("/")[0] == provider.name:
+            of_base = cast("Price | None", base.get("price"))
+            stated = of_base if of_base is not None and of_base.source != "shipped" else None
         if provider.local and not is_forwarded(called):
             return stated or FREE, None
         known = self._known(provider, called) if stated is None or row.get("context_tokens") is None else None

@@ -1,7 +1,7 @@
 """Where models are reached: each wire as a pydantic-ai model, without its retries, its time limits and its trust.
 
 SDKs are imported when a model of theirs is called. All share one HTTP client an event loop, which follows no redirects (a key would go
-along) and reads only so much. Google and Mistral are spoken to in the OpenAI dialect that both document.
+along) and reads only so much.
 """
 
 from __future__ import annotations
@@ -9,62 +9,50 @@ from __future__ import annotations
 import asyncio
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from gizzi.errors import ConfigError, GizziError
-from gizzi.models import guarded_http, wire_ollama
+from gizzi.kinds import MARK, Wire
+from gizzi.models import guarded_http, wire_anthropic, wire_google, wire_mistral, wire_ollama, wire_openai
 from gizzi.models.failures import raised_by_providers
 from gizzi.models.model import Model, Provider
 
-OPENAI_HOST = "api.openai.com"
 Key = Callable[[Provider], SecretStr | None]
-Wire = Callable[[Provider, Model, str, Any], Any]
-"""(provider, model, key, HTTP client) -> a pydantic-ai Model."""
+BUILT_IN = (
+    wire_openai.build_chat,
+    wire_openai.build_responses,
+    wire_anthropic.build,
+    wire_google.build,
+    wire_mistral.build,
+    wire_ollama.build,
+)
+WIRES: Mapping[str, Wire] = {found.name: found for found in (getattr(build, MARK) for build in BUILT_IN)}
 
 
-def _openai(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    return _chat(provider.url, model, key, http, official=urlsplit(provider.url).hostname == OPENAI_HOST)
+_LIBRARIES = {
+    "openai": "pydantic_ai.models.openai",
+    "openai-responses": "pydantic_ai.models.openai",
+    "mistral": "pydantic_ai.models.openai",
+    "anthropic": "pydantic_ai.models.anthropic",
+}
 
 
-def _chat(url: str, model: Model, key: str, http: Any, *, official: bool = False) -> Any:
-    from openai import AsyncOpenAI
-    from pydantic_ai.models.openai import OpenAIChatModel
-    from pydantic_ai.providers.openai import OpenAIProvider
-    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
-
-    client = AsyncOpenAI(base_url=url, api_key=key or "none", http_client=http, max_retries=0)
-    reached = OpenAIProvider(openai_client=client) if official else OpenAICompatibleProvider(model.provider, openai_client=client)
-    return OpenAIChatModel(model.name, provider=reached)
-
-
-def _google(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    """https://ai.google.dev/gemini-api/docs/openai"""
-    url = provider.url.rstrip("/")
-    return _chat(url if url.endswith("/openai") else f"{url}/v1beta/openai", model, key, http)
-
-
-def _anthropic(provider: Provider, model: Model, key: str, http: Any) -> Any:
-    from anthropic import AsyncAnthropic
-    from pydantic_ai.models.anthropic import AnthropicModel
-    from pydantic_ai.providers.anthropic import AnthropicProvider
-
-    client = AsyncAnthropic(base_url=provider.url, api_key=key or "none", http_client=http, max_retries=0)
-    return AnthropicModel(model.name, provider=AnthropicProvider(anthropic_client=client))
-
-
-WIRES: Mapping[str, Wire] = {"openai": _openai, "google": _google, "mistral": _openai, "anthropic": _anthropic, "ollama": wire_ollama.build}
+def preload(apis: Iterable[str]) -> None:
+    """Import what these wires need: seconds, in which a loop would stand still."""
+    for name in {"pydantic_ai.models", *(_LIBRARIES[api] for api in apis if api in _LIBRARIES)}:
+        import_module(name)
 
 
 class Providers:
-    """key_of: a provider's key, None where it has none. wires: of each `api`; more than the shipped ones where a plugin brings its own."""
+    """key_of: a provider's key, None where it has none. wires: by the name that `api` gives; a registry has those of plugins too."""
 
-    def __init__(self, key_of: Key, wires: Mapping[str, Wire] = WIRES) -> None:
+    def __init__(self, key_of: Key, wires: Iterable[Wire] = tuple(WIRES.values())) -> None:
         self._key_of = key_of
-        self._wires = wires
+        self._wires = {wire.name: wire for wire in wires}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._http: Any = None
         self._models: dict[str, Any] = {}
@@ -81,13 +69,14 @@ class Providers:
                 known = ", ".join(sorted(self._wires))
                 raise ConfigError(f'[providers.{provider.name}] api = "{provider.api}" is not one Gizzi speaks; it speaks {known}')
             key = self._key_of(provider)
-            found = self._models[model.id] = wire(provider, model, key.get_secret_value() if key else "", self._client())
+            found = self._models[model.id] = wire.made(provider, model, key.get_secret_value() if key else "", self._client())
         return found
 
     async def installed(self, provider: Provider) -> list[str]:
         """The models that an Ollama server has. Raises GizziError, one line, where it cannot be asked."""
         try:
-            return await wire_ollama.installed(provider, self._client())
+            key = self._key_of(provider)
+            return await wire_ollama.installed(provider, self._client(), key.get_secret_value() if key else "")
         except raised_by_providers():
             raise GizziError(f"{provider.name} does not list its models at {provider.url}; is Ollama running there?") from None
 

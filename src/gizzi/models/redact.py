@@ -22,6 +22,7 @@ _SURE = 8
 _MOST_SURE = 20
 """Secrets of at least so many characters, a digit among them, are looked for again without their context; at most so many of a text."""
 _PLACEHOLDER = re.compile(rf"(?:{MARK}[a-z]{{1,10}}-|{_ADDRESS})[0-9]{{1,9}}>")
+_MAY_BEGIN = re.compile("|".join((*(re.escape(_ADDRESS[:length]) for length in range(1, len(_ADDRESS))), rf"{_ADDRESS}[0-9]{{0,9}}")))
 _LONG_WORD = re.compile(rf"[^\s\"'`<>(){{}}\[\],;]{{{_SURE - 1},2000}}[^\s\"'`<>(){{}}\[\],;.:!?]")
 
 
@@ -77,6 +78,11 @@ class Redactor:
         safe = {placeholder: address for placeholder, address in self._addresses.items() if address not in self._unsafe}
         return re.sub(r"<address:[0-9]{1,9}>", lambda match: safe.get(match.group(), match.group()), answer)
 
+    @property
+    def restores(self) -> bool:
+        """Whether any placeholder may have to be put back."""
+        return bool(self._addresses)
+
     def _address(self, match: re.Match[str], taken: Set[str], found: Counter[str]) -> str:
         value = match.group()
         if value.endswith(":") and not is_private(value):
@@ -120,6 +126,26 @@ class Redactor:
             current = current + 1 if word.lower() in self._words else 0
             longest = max(longest, current)
         return longest >= FEWEST_WORDS
+
+
+class Restorer:
+    """`Redactor.restore` for an answer that comes in pieces: what may be the beginning of a placeholder is kept back until it is clear."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._kept = ""
+
+    def feed(self, piece: str) -> str:
+        whole = self._kept + piece
+        start = whole.rfind("<")
+        unclear = start >= 0 and _MAY_BEGIN.fullmatch(whole, start) is not None
+        self._kept = whole[start:] if unclear else ""
+        return self._redactor.restore(whole[:start] if unclear else whole)
+
+    def end(self) -> str:
+        """What was kept back."""
+        rest, self._kept = self._kept, ""
+        return rest
 
 
 def is_private(address: str) -> bool:

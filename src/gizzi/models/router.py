@@ -7,6 +7,7 @@ result = router.query("Is validator 6 healthy?")    # for scripts
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -35,14 +36,16 @@ from gizzi.models.door import Call, Door, NoAnswer, Reply
 from gizzi.models.doubts import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
-from gizzi.models.merge import load_catalogue
+from gizzi.models.live_check import checked, note_on
+from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
 from gizzi.models.outcomes import Outcomes
 from gizzi.models.plans import carry_out
-from gizzi.models.providers import Providers
+from gizzi.models.providers import Providers, preload
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
 from gizzi.models.reflex_answers import understand
+from gizzi.models.restored import restored
 from gizzi.models.route import choose, strategies_of
 from gizzi.models.scripts import run_anywhere
 from gizzi.models.secrets import word_list
@@ -79,8 +82,8 @@ class Opened:
 
 
 class Router:
-    """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store: for
-    tests and for a daemon, which shares its own. `async with` it, or `close` it."""
+    """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store,
+    registry: for tests and for a daemon, which shares its own. `async with` it, or `close` it."""
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Router:
         clock: Clock | None = None,
         dice: Random | None = None,
         store: Store | None = None,
+        registry: registries.Registry | None = None,
     ) -> None:
         self.settings = settings if settings is not None else load(config)
         self.breakers = Breakers()
@@ -98,7 +102,9 @@ class Router:
         self._statuses = statuses or partial(daemon_statuses, self.settings)
         self._dice = dice
         self._given_store = store
+        self._registry = registry
         self._opened: Opened | None = None
+        self._warming = asyncio.Lock()
         self._left: tuple[float, BudgetLeft] | None = None
 
     async def ask(
@@ -137,7 +143,8 @@ class Router:
             if said is None:
                 raise nobody(route.reason, True)
             return _by_reflex(said, began, f"live status answers it; {route.reason}", route.considered)
-        if not fresh:
+        answer, is_wrong = checked(answer, task.text, statuses)
+        if not fresh and not is_wrong:
             with suppress(StoreError):  # it is paid for: better given once than lost
                 await self._open().cache.put(task, answer.tier if route.plan == "one" else route.tier, _version(statuses), answer)
         known = answer.model in self.catalogue.models
@@ -157,6 +164,26 @@ class Router:
     async def feedback(self, answer_id: str, good: bool) -> str:
         """A person's word on an answer, by its id; returns the model. The learned router is trained from it. Raises NotFound."""
         return await self.outcomes.judge(answer_id, good)
+
+    async def by_reflex(self, text: str) -> Answer | None:
+        """The answer that live status gives without a model and at no cost; None where it gives none."""
+        began = time.perf_counter()
+        asked = understand(text)
+        said = reflex_answer(asked, await self._statuses()) if asked else None
+        return None if said is None else _by_reflex(said, began, "live status answers it, without a model")
+
+    async def warm(self) -> None:
+        """Load what a first call would load, beside the running loop: a daemon must not stand still for it."""
+        async with self._warming:
+            opened = await asyncio.to_thread(self._open)
+            reach = self._reachable(opened)
+            apis = {opened.catalogue.providers[model.provider].api for model in opened.catalogue.models.values() if reach(model) is None}
+            await asyncio.to_thread(preload, apis)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The catalogue as every face shows it."""
+        opened = self._open()
+        return opened.catalogue.as_json(self._reachable(opened), datetime.fromtimestamp(self._clock.now(), UTC).date())
 
     def query(self, text: str, *, critical: bool = False, model: str | None = None, role: str | None = None) -> dict[str, Any]:
         """For scripts: asks, waits, and returns {"model", "response", "cost", "time", "tokens": {"input", "output"}}.
@@ -190,8 +217,9 @@ class Router:
         route = await self.route(task)
         if not route.models:
             raise nobody(route.reason, True)
-        async with self._door().stream(task, route, self.call_for(task, statuses)) as opened:
-            yield _pieces(opened.stream)
+        call = self.call_for(task, statuses)
+        async with self._door().stream(task, route, call) as opened:
+            yield _pieces(restored(opened.stream, call.redactor), lambda said: note_on(said, task.text, statuses))
 
     def task(self, text: str, **more: Any) -> Task:
         """A question as a task: what is not valid text in it is replaced."""
@@ -276,12 +304,12 @@ class Router:
 
     def _open(self) -> Opened:
         if self._opened is None:
-            registry = registries.load(self.settings)
+            registry = self._registry or registries.load(self.settings)
             today = datetime.fromtimestamp(self._clock.now(), UTC).date()
-            catalogue = load_catalogue(self.settings, registry.model_rows, today=today)
+            catalogue = catalogue_of(self.settings, registry, today)
             store = self._given_store or open_store(self.settings.store.url)
             ledger = Ledger(store, self.settings.budget, self._clock)
-            door = Door(catalogue, Providers(self._key), ledger, self._clock, breakers=self.breakers, dice=self._dice)
+            door = Door(catalogue, Providers(self._key, registry.wires), ledger, self._clock, breakers=self.breakers, dice=self._dice)
             cache = AnswerCache(store, self.settings.cache, self._clock)
             outcomes = Outcomes(store, self._clock)
             self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, outcomes, door)
@@ -327,7 +355,9 @@ def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor
     return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
 
 
-async def _pieces(stream: Any) -> AsyncIterator[str]:
+async def _pieces(stream: Any, note: Callable[[str], str]) -> AsyncIterator[str]:
+    """What the answer says, piece by piece; then what there is to say about it."""
+    said = ""
     async for event in stream:
         if event.event_kind == "part_start" and event.part.part_kind == "text":
             piece = event.part.content
@@ -336,7 +366,10 @@ async def _pieces(stream: Any) -> AsyncIterator[str]:
         else:
             continue
         if piece:
+            said += piece
             yield piece
+    if told := note(said):
+        yield f"\n\n{told}"
 
 
 def _version(statuses: Sequence[Mapping[str, Any]]) -> str:

@@ -42,7 +42,9 @@ class _Row(BaseModel):
 
 
 class ProviderRow(_Row):
-    api: str | None = Field(None, min_length=1, description="What it speaks: openai, anthropic, google, mistral, ollama or a plugin's.")
+    api: str | None = Field(
+        None, min_length=1, description="What it speaks: openai, openai-responses, anthropic, google, mistral, ollama or a plugin's wire."
+    )
     url: HttpUrl | None = Field(None, description="Its base address, such as https://api.example/v1.")
     key_env: str | None = Field(
         None, min_length=1, description="The variable or systemd credential with its key; leave it out where it needs none."
