@@ -26,7 +26,10 @@ async def run(
     timeout_s: float | None = None,
     with_stderr: bool = False,
 ) -> str:
-    """Its output; only what writes has a timeout_s of its own. Raises SourceError, CommandFailed and OutcomeUnknown as Ssh does, in words for whoever has to put it right."""
+    """Its output. Raises SourceError, CommandFailed and OutcomeUnknown as Ssh does, in words for whoever has to put it right.
+
+    timeout_s: given only for what writes.
+    """
     if ssh is None:
         raise SourceError("unauthorised", "[ssh] user is not set; name the account on the validators' hosts, and its key_file")
     try:
