@@ -112,7 +112,11 @@ async def test_another_failure_keeps_its_own_words() -> None:
 
 async def test_what_is_in_doubt_stays_in_doubt() -> None:
     lost = OutcomeUnknown("refused", "the SSH connection to v6:22 was lost while it ran")
-    assert await failure("restart", lost) is lost
+    for verb in ("restart", "start", "stop"):
+        error = await failure(verb, lost)
+        assert isinstance(error, OutcomeUnknown) and "look at the unit before anybody does it again" in str(error)
+    endless = OutcomeUnknown("unreadable", "`journalctl` on v6:22 wrote more than 1 MB")
+    assert str(await failure("logs", endless)).endswith("wrote more than 1 MB; ask for less, or allow more with [ssh] timeout")
 
 
 @pytest.mark.parametrize(("kind", "says"), [("refused", "does sshd run there"), ("timeout", "is the host up")])

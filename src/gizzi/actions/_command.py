@@ -11,6 +11,8 @@ from gizzi.readers.systemd import UnreadableUnit
 
 NO_COMMAND = 127
 _SUDO_REFUSES = ("password is required", "not allowed to execute", "not in the sudoers", "may not run sudo", "must have a tty")
+_LOOK_FIRST = "whether it was carried out is not known: look at the unit before anybody does it again"
+_LESS = "ask for less, or allow more with [ssh] timeout"
 _NO_BUS = ("failed to connect to bus", "no medium found")
 
 
@@ -24,7 +26,10 @@ async def run(
     timeout_s: float | None = None,
     with_stderr: bool = False,
 ) -> str:
-    """Its output. Raises SourceError, CommandFailed and OutcomeUnknown as Ssh does, in words for whoever has to put it right."""
+    """Its output. Raises SourceError, CommandFailed and OutcomeUnknown as Ssh does, in words for whoever has to put it right.
+
+    timeout_s: given only for what writes.
+    """
     if ssh is None:
         raise SourceError("unauthorised", "[ssh] user is not set; name the account on the validators' hosts, and its key_file")
     try:
@@ -32,8 +37,8 @@ async def run(
     except CommandFailed as error:
         remedy = _remedy(error, validator, settings, command)
         raise (CommandFailed(remedy, error.status, error.stderr) if remedy else error) from None
-    except OutcomeUnknown:
-        raise
+    except OutcomeUnknown as error:
+        raise OutcomeUnknown(error.kind, f"{error}; {_LOOK_FIRST if timeout_s is not None else _LESS}") from None
     except SourceError as error:
         _unsent(error)
 
