@@ -14,9 +14,10 @@ from typing import Any
 from gizzi import registry as registries
 from gizzi.clock import Clock, LiveClock
 from gizzi.config import Settings, Validator, state_folder
+from gizzi.engine.act.desk import ActionDesk
 from gizzi.engine.act.door import Door
 from gizzi.engine.act.responder import Responder
-from gizzi.engine.act.response import Response
+from gizzi.engine.act.response import ENDS, News, Response
 from gizzi.engine.act.world import WatchWorld
 from gizzi.engine.decide.decider import Decider
 from gizzi.engine.decide.mind import Mind
@@ -78,14 +79,25 @@ class App:
         """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
+        self.actions = ActionDesk(store, self.clock)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
-        self.response.on_news.append(self.remembering.hear_news)
+        self.response.on_news += [self.remembering.hear_news, self._tell_people]
         if mind is not None or watch.live:
             watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
+
+    async def _tell_people(self, news: News) -> None:
+        """What an action needs of people, and how it ended."""
+        if news.approval is not None:
+            await self.teller.approval_asked({**news.action, **news.approval})
+        elif news.kind in ENDS:
+            for approval in await self.actions.of_action(news.action["id"]):
+                await self.teller.approval_ended(approval)
+            if news.action["outcome"] is not None or news.needs_person:
+                await self.teller.action_done({**news.action, "text": news.text})
 
     def _decider(self, mind: Mind) -> Decider:
         role = role_named(load_roles(self.settings), ON_CALL)

@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse, Response
 from gizzi.api import models
 from gizzi.api.auth import Person
 from gizzi.app import App
-from gizzi.engine.act.desk import ActionDesk
 from gizzi.errors import UsageError
 
 ApprovalId = Annotated[str, Path(max_length=32, description="Such as ap-3.")]
@@ -19,7 +18,7 @@ SAID_NOTHING = models.Word(why="")
 
 
 def add_routes(api: FastAPI, app: App, problems: Callable[..., dict[int | str, dict[str, Any]]]) -> None:
-    desk = ActionDesk(app.store, app.clock)
+    desk = app.actions
     faults = problems(403, 404, 422)
 
     @api.post("/api/incidents/{id}/ack", response_model=models.IncidentDetail, responses=faults, tags=["incidents"])

@@ -71,7 +71,7 @@ class Demo:
             settings = demo_settings(base, {"validators": tuple(server.validators()), "chains": chains})
             async with open_app(settings, reach=reach) as app:
                 app.watch.on_change.append(lambda change: self._heard(change, fleet))
-                app.response.on_news.append(lambda news: self._heard_news(news, fleet))
+                app.response.on_news.append(partial(self._heard_news, fleet))
                 daemon = await self._start(app)
                 try:
                     await self._play(app, fleet, daemon)
@@ -143,7 +143,7 @@ class Demo:
             cited = "; ".join(f"{observation}: {quote}" for observation, quote in incident.decision.evidence[:2])
             self.teller.tell(Line("decided", elapsed_s, f"{name}  {incident.decision.action}: {incident.decision.reasoning} ({cited})"))
 
-    def _heard_news(self, news: News, fleet: SimFleet) -> None:
+    async def _heard_news(self, fleet: SimFleet, news: News) -> None:
         kind = NEWS_KINDS.get(news.kind)
         if kind is not None:
             where = f"{news.action['incident']}  " if news.action["incident"] else ""

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, and_, func, select
 from gizzi.alerts.correlate import Change
 from gizzi.alerts.incident import Incident
 from gizzi.engine.act import rows
-from gizzi.engine.act.response import News
+from gizzi.engine.act.response import ENDS, News
 from gizzi.engine.decide import recall
 from gizzi.errors import StoreError
 from gizzi.memory.case import Case, Situation, case_of, entry_of
@@ -30,8 +30,6 @@ TRY_AGAIN_S = 5.0
 LOOK_BACK = 200
 STATUS_OF: Mapping[str, Status] = {"restart": "IN_PROGRESS", "wait": "PENDING", "investigate": "PENDING", "escalate": "ESCALATED"}
 PRIORITY_OF: Mapping[str, Priority] = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
-ENDS = ("verdict", "not_done", "needs_person")
-"""News after which nothing follows of an action."""
 
 
 class Remembering:
@@ -50,7 +48,7 @@ class Remembering:
         elif change.kind == "resolved":
             self._wanted.put_nowait(incident.id)
 
-    def hear_news(self, news: News) -> None:
+    async def hear_news(self, news: News) -> None:
         if news.kind not in ENDS:
             return
         self._wanted.put_nowait(_action_entry(news))

@@ -106,6 +106,12 @@ class ActionDesk:
         shown["approval"] = f"ap-{asked['id']}" if asked and asked["state"] == "waiting" else None
         return shown
 
+    async def of_action(self, name: str) -> list[str]:
+        """The ids of all approvals that were asked for it."""
+        number = self.number(name)
+        found = await self._store.run(lambda c: rows.approvals_of(c, number))
+        return [f"ap-{row}" for row in found]
+
     async def withdraw(self, number: int) -> bool:
         """Take back a wish that nobody has taken up. False where somebody has."""
         return await self._store.run(lambda c: rows.change_action(c, number, "wanted", state="closed", detail="nobody took it up"))

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 
 from gizzi.clock import Clock
@@ -21,16 +22,20 @@ from gizzi.config import Settings, Validator
 from gizzi.engine.act import approvals, rows
 from gizzi.engine.act.verdict import Look
 from gizzi.engine.act.world import World
-from gizzi.errors import GizziError, InDoubt
+from gizzi.errors import GizziError, InDoubt, OutcomeUnknown, StoreError
 from gizzi.guard import Answer, Limits, Proposal, Situation, permit
 from gizzi.reach import Reach
 from gizzi.registry import Registry
 from gizzi.store import Store
 from gizzi.store.switch import stopped
 
+log = structlog.get_logger("gizzi.act")
+
 REJOIN_WITHIN_S = 1800.0
 """A restarted validator is waited for so long; after that it simply counts as missing."""
-LONGEST_ACTION_S = 120.0
+LONGEST_ACTION_S = 150.0
+"""Longer than an action over SSH may take by itself."""
+STORE_AGAIN_S = 2.0
 UNKNOWN: Mapping[str, bool | None] = dict.fromkeys(("up", "db_lost", "twin_running", "unclean_stop", "in_session_change", "maintenance"))
 
 
@@ -90,7 +95,7 @@ class Door:
         def work(connection: Connection) -> Answer:
             row = rows.action(connection, number)
             answer = self._permit(connection, row, looks)
-            rows.change_action(connection, number, "proposed", permission=answer.permission, reasons=json.dumps(answer.reasons))
+            rows.change_action(connection, number, "proposed", permission=answer.permission, reasons=json.dumps(list(answer.reasons)))
             return answer
 
         return await self.store.run(work)
@@ -107,20 +112,15 @@ class Door:
         def work(connection: Connection) -> Answer | None:
             rows.take_turn(connection)
             row = rows.action(connection, number)
-            if row["state"] != "proposed":
-                raise InDoubt(f"act-{number} was under way when its process ended")
-            answer = self._permit(connection, row, looks)
-            by = None
-            if answer.permission == "ask":
-                by = approvals.use(connection, row, answer, now)
-            rows.change_action(connection, number, "proposed", permission=answer.permission, reasons=json.dumps(answer.reasons))
-            if answer.permission == "deny" or (answer.permission == "ask" and by is None):
-                return answer
             seen = json.dumps(before.as_json()) if before else None
-            rows.change_action(
-                connection, number, "proposed", state="intent", intent_at=now, worker=self._worker, approved_by=by, before=seen
-            )
-            return None
+            if not rows.change_action(connection, number, "proposed", state="intent", intent_at=now, worker=self._worker, before=seen):
+                raise InDoubt(f"act-{number} was under way when its process ended")
+            answer = self._permit(connection, row, looks)  # the intent is written first: whoever stops everything meanwhile is seen here
+            by = approvals.use(connection, row, answer, now) if answer.permission == "ask" else None
+            refused = answer.permission == "deny" or (answer.permission == "ask" and by is None)
+            back = {"state": "proposed", "intent_at": None, "worker": None} if refused else {"approved_by": by}
+            rows.change_action(connection, number, "intent", permission=answer.permission, reasons=json.dumps(list(answer.reasons)), **back)
+            return answer if refused else None
 
         return await self.store.run(work)
 
@@ -131,12 +131,19 @@ class Door:
             async with asyncio.timeout(LONGEST_ACTION_S):
                 detail = await self._call(row)
             outcome = "done"
+        except OutcomeUnknown as error:
+            outcome, detail = "in_doubt", str(error)
         except GizziError as error:
             outcome, detail = "failed", str(error)
         except TimeoutError:
             outcome, detail = "in_doubt", f"it took longer than {LONGEST_ACTION_S:.0f} s; whether it happened is not known"
-        await self.end(number, outcome, detail)
-        return outcome
+        while True:
+            try:
+                await self.end(number, outcome, detail)
+                return outcome
+            except StoreError as error:  # what was done must not be forgotten
+                log.error("outcome_not_stored", action=number, outcome=outcome, error=str(error))
+                await self.clock.sleep(STORE_AGAIN_S)
 
     async def end(self, number: int, outcome: str, detail: str | None) -> None:
         """The outcome row of an intent."""

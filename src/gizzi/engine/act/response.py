@@ -3,19 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
+from functools import partial, wraps
+from typing import Any, TypeVar
+
+import structlog
 
 from gizzi.clock import duration_text
 from gizzi.engine.act import approvals, rows
 from gizzi.engine.act.door import Door, Suggestion
 from gizzi.engine.act.verdict import Look, judge
 from gizzi.engine.durable import Run
-from gizzi.errors import InDoubt, NotFound
+from gizzi.errors import InDoubt, NotFound, StoreError
+
+log = structlog.get_logger("gizzi.act")
 
 NAME = "incident_response"
+ENDS = ("verdict", "not_done", "needs_person")
+"""News after which nothing follows of an action."""
+
+
+_Step = TypeVar("_Step", bound=Callable[..., Awaitable[Any]])
+STORE_AGAIN_S = 5.0
+
+
+def patient(step: _Step) -> _Step:
+    """The step again and again while the store fails: each may run twice without harm."""
+
+    @wraps(step)
+    async def again(self: Response, *given: Any) -> Any:
+        while True:
+            try:
+                return await step(self, *given)
+            except StoreError as error:
+                log.error("store_failed", step=step.__name__, error=str(error))
+                await self.door.clock.sleep(STORE_AGAIN_S)
+
+    return again  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +60,7 @@ class Response:
     """The steps, and the order they come in. on_news: who hears of each thing that happens, after it was stored."""
 
     door: Door
-    on_news: list[Callable[[News], None]] = field(default_factory=list)
+    on_news: list[Callable[[News], Awaitable[None]]] = field(default_factory=list)
 
     async def respond(
         self,
@@ -67,6 +92,7 @@ class Response:
             )
         return closed
 
+    @patient
     async def propose(
         self, run: str, action: str, validator: int, why: str, by: str, incident: int | None, evidence: list[list[str]]
     ) -> int:
@@ -75,6 +101,7 @@ class Response:
         await self._tell(number, "proposed", f"{action} of validator {validator} is proposed by {by}: {why}")
         return number
 
+    @patient
     async def permission(self, number: int) -> dict[str, Any] | None:
         """Wait until guard or a person lets it go ahead: None. Else why not, and whether a person is needed."""
         row = await self.door.row(number)
@@ -106,6 +133,7 @@ class Response:
                 return {"why": f"{what} within {duration_text(policy.approval_ttl_s)}: {'; '.join(answer.reasons)}", "person": True}
             await self.door.clock.sleep(min(self.door.settings.collect.every_s, max(0.1, deadline - now)))
 
+    @patient
     async def act(self, number: int) -> str:
         """ "done", "failed", "in_doubt", or "refused" where the guard has changed its mind."""
         try:
@@ -126,6 +154,7 @@ class Response:
         await self._tell(number, "acted", f"{row['action']} of validator {row['validator']}: {outcome}{_detail(row)}")
         return outcome
 
+    @patient
     async def verify(self, number: int) -> tuple[str, str]:
         """The verdict on fresh observations, and why."""
         row = await self.door.row(number)
@@ -133,16 +162,19 @@ class Response:
         before = Look(**json.loads(row["before"])) if row["before"] else None
         return judge(before, after, await self._rules(row), row["ended_at"])
 
+    @patient
     async def refuse(self, number: int, refusal: Mapping[str, Any]) -> dict[str, Any]:
         await self.door.close(number, detail=refusal["why"])
         return await self._tell(number, "not_done", refusal["why"], needs_person=bool(refusal["person"]))
 
+    @patient
     async def give_up(self, number: int, outcome: str) -> dict[str, Any]:
         await self.door.close(number)
         row = await self.door.row(number)
         said = {"failed": "it could not be done", "in_doubt": "whether it was done is not known, and it is not repeated"}
         return await self._tell(number, "needs_person", f"{said.get(outcome, outcome)}{_detail(row)}; a person has to look", True)
 
+    @patient
     async def conclude(self, number: int, verdict: str, because: str) -> dict[str, Any]:
         await self.door.close(number, verdict)
         text = f"{verdict.replace('_', ' ')}: {because}"
@@ -200,7 +232,7 @@ class Response:
             await self.door.store.record((), (), [{"incident": row["incident"], "at": now, "kind": kind, "text": text}])
         shown = rows.action_json(row)
         for listener in self.on_news:
-            listener(News(now, kind, text, shown, needs_person, approval))
+            await listener(News(now, kind, text, shown, needs_person, approval))
         return shown
 
 

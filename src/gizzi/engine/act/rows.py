@@ -104,6 +104,11 @@ def waiting_approval(connection: Connection, number: int) -> dict[str, Any] | No
     return dict(row._mapping) if row else None
 
 
+def approvals_of(connection: Connection, number: int) -> list[int]:
+    """The numbers of all approvals asked for this action."""
+    return list(connection.execute(select(approvals.c.id).where(approvals.c.action == number)).scalars())
+
+
 def add_approval(connection: Connection, row: Row) -> int:
     key = connection.execute(insert(approvals).values(**row)).inserted_primary_key
     return int(key[0])  # type: ignore[index]
