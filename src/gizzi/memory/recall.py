@@ -20,7 +20,7 @@ from gizzi.store import memory_schema as schema
 
 MOST_CASES = 20_000
 """The newest that are kept in memory."""
-SAME_RULE, ALERTS, WORDS, VALIDATORS, CHAIN, SEVERITY, RECENT = 1.0, 2.0, 2.0, 1.0, 0.5, 0.25, 0.25
+SAME_RULE, ALERTS, WORDS, VALIDATORS, CHAIN, SEVERITY, RECENT = 0.5, 2.0, 1.0, 1.0, 0.5, 0.25, 0.25
 LEAST_WORDS = 0.5
 """Without a rule in common, the summaries must be as alike as this."""
 MANY = 100
