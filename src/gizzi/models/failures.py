@@ -13,11 +13,13 @@ LONGEST_WORDS = 240
 
 
 def raised_by_providers() -> tuple[type[Exception], ...]:
-    """Everything a call through an SDK raises when the provider, or what it answered, is at fault. Loads the SDKs' common parts."""
+    """Everything a call through an SDK or a plugin's wire raises when the provider, or what it answered, is at fault. Loads the common parts
+    of the SDKs."""
     import httpx2
     from pydantic_ai.exceptions import AgentRunError, UserError
 
-    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, OSError, LookupError, ValueError, TypeError, AttributeError)
+    ours = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
+    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, *ours)
 
 
 def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callable[[str], str]) -> ModelCallFailed:
