@@ -205,6 +205,9 @@ async def test_a_provider_with_a_wire_of_its_own_is_asked(tmp_path: Path, monkey
             answer = await router.ask("What is the capital of France?")
             with pytest.raises(GizziError, match=r"office/morse-1: what .* answered is not what its wire says"):
                 await router.ask("And of Italy?")
+            with pytest.raises(GizziError, match="office/morse-1"):  # it cannot stream, and its row does not say so
+                async with router.stream("And of Spain?"):
+                    pass
     assert (answer.model, answer.response, answer.cost_usd) == ("office/morse-1", "WELL STOP", Decimal("0.000013"))
     assert "x-key: stop-1234" in fake.heads[0].lower() and fake.asked[0]["to"] == "morse-1"
 

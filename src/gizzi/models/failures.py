@@ -16,15 +16,16 @@ _TOO_LONG = re.compile(r"exceeds? the (?:available|maximum)?\s?context (?:size|l
 
 
 def raised_by_providers() -> tuple[type[Exception], ...]:
-    """Everything a call through an SDK raises when the provider, or what it answered, is at fault. Loads the SDKs' common parts.
+    """Everything a call through an SDK or a plugin's wire raises when the provider, or what it answered, is at fault. Loads the common parts
+    of the SDKs.
 
     AssertionError: the library's word for an event that came out of turn.
     """
     import httpx2
     from pydantic_ai.exceptions import AgentRunError, UserError
 
-    of_libraries = (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError)
-    return (*of_libraries, OSError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+    ours = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
+    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, *ours)
 
 
 def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callable[[str], str]) -> ModelCallFailed:

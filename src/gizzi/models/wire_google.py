@@ -35,7 +35,7 @@ _TOO_LONG = re.compile(r"exceeds the maximum number of tokens", re.IGNORECASE)
 @wire("google")
 def build(provider: Provider, model: Model, key: str, http: Any) -> Any:
     """Gemini's generateContent."""
-    url = provider.url.rstrip("/")
+    url = provider.url.rstrip("/").removesuffix("/openai")
     base = url if re.search(r"/v\d\w*$", url) else f"{url}/v1beta"
     return own_wire.model(_Google(f"{base}/models/{quote(model.name)}", {"x-goog-api-key": key} if key else {}), model.name, http)
 

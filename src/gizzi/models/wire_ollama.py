@@ -60,7 +60,7 @@ class _Ollama:
             options["stop"] = settings["stop_sequences"]
         options |= {key: settings[key] for key in ("temperature", "top_p", "top_k", "seed") if settings.get(key) is not None}
         body: dict[str, Any] = {"model": self.name, "messages": [_line(one) for one in said], "options": options, "stream": stream}
-        tools = own_wire.tools_of(parameters)
+        tools = _chosen(own_wire.tools_of(parameters), settings.get("tool_choice"))
         if tools:
             body["tools"] = [{"type": "function", "function": _declared(tool)} for tool in tools]
         schema = own_wire.schema_of(parameters)
@@ -83,6 +83,13 @@ class _Ollama:
 
     def refusal(self, status: int, body: Any, headers: Mapping[str, str]) -> Exception:
         return own_wire.http_error(self.system, status, body, headers)
+
+
+def _chosen(tools: Sequence[Any], choice: Any) -> list[Any]:
+    """Ollama knows no choice of tools: those that may not be called are not named. That one must be called cannot be said."""
+    if isinstance(choice, list):
+        return [tool for tool in tools if tool.name in choice]
+    return [] if choice == "none" else list(tools)
 
 
 def _declared(tool: Any) -> dict[str, Any]:
