@@ -83,7 +83,9 @@ async def test_an_approval_is_asked_once_with_its_command_and_no_more_once_it_is
             {"id": "act-1", "incident": "inc-1", "action": "restart", "validator": 6, "outcome": "done", "verdict": verdict}
         )
     await telling.clock.sleep(60)
-    assert telling.boxes[CHAT].titles[-1].startswith("Restart of validator 6, resolved") and len(telling.boxes[CHAT].got) == 2
+    assert (
+        telling.boxes[CHAT].titles[-1].startswith("After the restart of validator 6: resolved; inc-1") and len(telling.boxes[CHAT].got) == 2
+    )
     await telling.kill()
 
 
@@ -176,7 +178,8 @@ async def test_a_channel_that_is_down_is_tried_again_and_told_all_as_one() -> No
     assert len(stuck) == 6 and "no way to" in stuck[0].error and CHAT not in stuck[0].error
     chat.fails = pager.fails = False
     await telling.clock.sleep(310)
-    assert [m.change for m in chat.got] == ["several"]
+    assert [m.change for m in chat.got] == ["several"] and chat.titles[0].startswith("2 incidents, HIGH: HIGH inc-2")
+    assert "Over: inc-1" in chat.got[0].body and "\nHIGH inc-1" not in chat.got[0].body
     assert [(m.incident, m.over) for m in pager.got] == [("inc-2", False), ("inc-1", True)], "nobody is paged for what is over"
     assert {row.state for row in await rows(telling)} == {"sent"}
     await telling.kill()
