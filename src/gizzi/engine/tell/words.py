@@ -217,7 +217,7 @@ def together(messages: Sequence[Message]) -> Message:
     names = list(dict.fromkeys(m.incident for m in ordered if m.incident))
     worst, still = ordered[0], sum(not m.over for m in ordered)
     title = f"{len(messages)} messages" if len(names) < 2 else f"{len(names)} incidents"
-    title += f", {worst.severity.upper()}: {worst.title}" if still else ", all over"
+    title += f": {worst.title}" if still else ", all over"
     parts = [_part(m) for m in ordered]
     one = names[0] if len(names) == 1 else None
     return Message(
