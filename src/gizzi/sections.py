@@ -155,6 +155,8 @@ def _http(value: Any) -> Any:
 
 
 def _time_zone(value: str) -> str:
+    if value == "UTC":  # which is known even where no time zones are installed
+        return value
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):

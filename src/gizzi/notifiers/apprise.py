@@ -21,6 +21,7 @@ def apprise(url: str, message: Message) -> None:
     asset = AppriseAsset(service_timeout=TAKES_S, allow_templates=False)
     asset.app_id, asset.app_desc, asset.app_url = "Gizzi", "Gizzi", ""
     asset.http_redirects = False
+    asset.image_url_mask = asset.image_url_logo = ""  # no pictures from a third party
     service = Apprise.instantiate(url, asset=asset)
     if service is None:
         raise GizziError("Apprise does not know an address like this, or it lacks a part; look it up at https://appriseit.com/services")

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from gizzi.alerts.mute import Silence
 from gizzi.clock import SimulatedClock
 from gizzi.engine.tell import delivery
-from gizzi.engine.tell.teller import collect_s
+from gizzi.engine.tell.teller import pause_s
 from gizzi.errors import StoreError
 from gizzi.store.tell_schema import outbox
 from tools.incidents import decision
@@ -42,7 +42,7 @@ async def test_a_burst_is_one_message_and_a_pager_gets_each_incident() -> None:
         await telling.clock.sleep(2)
     await telling.clock.sleep(20)
     assert [m.change for m in telling.boxes[CHAT].got] == ["several"]
-    assert telling.boxes[CHAT].titles[0].startswith("3 incidents, HIGH")
+    assert telling.boxes[CHAT].titles[0].startswith("3 incidents: HIGH inc-1")
     assert [m.incident for m in telling.boxes[PAGER].got] == ["inc-1", "inc-2", "inc-3"]
     await telling.kill()
 
@@ -83,7 +83,9 @@ async def test_an_approval_is_asked_once_with_its_command_and_no_more_once_it_is
             {"id": "act-1", "incident": "inc-1", "action": "restart", "validator": 6, "outcome": "done", "verdict": verdict}
         )
     await telling.clock.sleep(60)
-    assert telling.boxes[CHAT].titles[-1].startswith("Restart of validator 6, resolved") and len(telling.boxes[CHAT].got) == 2
+    assert (
+        telling.boxes[CHAT].titles[-1].startswith("After the restart of validator 6: resolved; inc-1") and len(telling.boxes[CHAT].got) == 2
+    )
     await telling.kill()
 
 
@@ -176,7 +178,8 @@ async def test_a_channel_that_is_down_is_tried_again_and_told_all_as_one() -> No
     assert len(stuck) == 6 and "no way to" in stuck[0].error and CHAT not in stuck[0].error
     chat.fails = pager.fails = False
     await telling.clock.sleep(310)
-    assert [m.change for m in chat.got] == ["several"]
+    assert [m.change for m in chat.got] == ["several"] and chat.titles[0].startswith("2 incidents: HIGH inc-2")
+    assert "Over: inc-1" in chat.got[0].body and "\nHIGH inc-1" not in chat.got[0].body
     assert [(m.incident, m.over) for m in pager.got] == [("inc-2", False), ("inc-1", True)], "nobody is paged for what is over"
     assert {row.state for row in await rows(telling)} == {"sent"}
     await telling.kill()
@@ -283,7 +286,28 @@ async def test_no_address_is_in_the_store() -> None:
     await telling.kill()
 
 
-def test_a_storm_is_collected_longer_and_retries_are_bounded() -> None:
-    assert [collect_s(10, n) for n in range(6)] == [10, 20, 40, 80, 120, 120]
-    assert collect_s(300, 3) == 300
+@in_virtual_time
+async def test_a_storm_is_collected_but_what_is_critical_is_not() -> None:
+    telling = simulated({"urls": [CHAT]})
+    telling.start()
+    for number in range(1, 61):
+        await telling.change(number, decision=decision())
+        await telling.clock.sleep(15)
+    await telling.clock.sleep(130)
+    got = telling.boxes[CHAT].got
+    assert len(got) <= 14
+    told = [part["incident"] for m in got for part in (m.details["messages"] if m.change == "several" else [{"incident": m.incident}])]
+    assert sorted(told, key=lambda name: int(name[4:])) == [f"inc-{number}" for number in range(1, 61)]
+    before = len(got)
+    critical = await telling.change(99, tell=False)
+    next(iter(critical.alerts.values())).severity = "critical"
+    await telling.change(99)
+    await telling.clock.sleep(11)
+    assert len(got) == before + 1 and "CRITICAL inc-99" in got[-1].title
+    await telling.kill()
+
+
+def test_pauses_and_retries_are_bounded() -> None:
+    assert [pause_s(10, n) for n in range(7)] == [10, 10, 20, 40, 80, 120, 120]
+    assert pause_s(300, 3) == 300
     assert [delivery.retry_s(n) for n in (0, 1, 5, 6, 99)] == [5, 10, 160, 300, 300]

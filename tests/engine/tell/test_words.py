@@ -37,7 +37,7 @@ def test_an_opening_says_whom_what_and_what_to_do() -> None:
     assert found.title == "Your yes is needed: HIGH inc-1, Validator 6: 1 peer; fewer than 3"
     assert found.change == "opened" and found.incident == "inc-1" and not found.over
     assert found.body.splitlines() == [
-        "Ëtrid, chain flare; since 2026-05-28 20:26:40 UTC; rule peers_low, high.",
+        "On Ëtrid, chain flare; since 2026-05-28 20:26:40 UTC; rule peers_low, high.",
         "Needed: your yes to restart of validator 6, within 30 min.",
         "Asked because: mode suggest asks before every write",
         "gizzi approve ap-7",
@@ -52,7 +52,7 @@ def test_an_end_says_how_long_it_took_and_asks_nothing() -> None:
     over = incident(state="resolved", resolved_at=START + 240, acknowledged_by="ann")
     found = message(Case(over), [News("resolved", "after 4 min")], "net", START + 300)
     assert found.over and found.change == "resolved" and found.title.startswith("Over: inc-1")
-    assert "It is over after 4 min. ann looked after it." in found.body and "gizzi approve" not in found.body
+    assert "It is over after 4 min. Looked after by ann." in found.body and "gizzi approve" not in found.body
 
 
 @given(HOSTILE, HOSTILE, HOSTILE, HOSTILE)
@@ -89,6 +89,8 @@ def test_many_become_one_whose_commands_are_whole(several: list[tuple[str, bool,
 def _is_harmless(found: Message) -> None:
     assert 0 < len(found.title) <= LONGEST_TITLE and len(found.body) <= LONGEST_BODY
     assert found.title.isprintable() and all(line.isprintable() for line in found.body.split("\n"))
-    for text in (found.title, found.body):
+    fields = [str(value) for name, value in found.details.items() if name in ("rule", "chain", "acknowledged_by", "summary") and value]
+    assert all(field.isprintable() for field in fields)
+    for text in (found.title, found.body, *fields):
         assert not re.search(r"[<>@`*~\[\]|\\]", text)
         assert not re.search(r"(?i)[a-z]+://|\w\.[a-z]{2}|javascript:|mailto:", text)

@@ -147,9 +147,7 @@ class Batch:
 
 
 def batches(parcels: Sequence[Parcel], one_by_one: bool) -> list[Batch]:
-    """All as one message; who keeps incidents of its own gets each by itself, but of an incident that is over only its end."""
-    if not one_by_one:
-        return [Batch(words.together([parcel.message for parcel in parcels]), parcels)] if parcels else []
+    """All as one message; who keeps incidents of its own gets each by itself. Of an incident that is over, only its end is told."""
     by_incident: dict[str | None, list[Parcel]] = {}
     for parcel in parcels:
         by_incident.setdefault(parcel.message.incident, []).append(parcel)
@@ -158,7 +156,8 @@ def batches(parcels: Sequence[Parcel], one_by_one: bool) -> list[Batch]:
         ended = max((n for n, parcel in enumerate(several, 1) if parcel.message.over), default=0)
         found += [Batch(several[ended - 1].message, several[:ended])] if ended else []
         found += [Batch(parcel.message, [parcel]) for parcel in several[ended:]]
-    return sorted(found, key=lambda batch: batch.parcels[-1].id)
+    found.sort(key=lambda batch: batch.parcels[-1].id)
+    return found if one_by_one or not found else [Batch(words.together([batch.message for batch in found]), parcels)]
 
 
 def retry_s(tries: int) -> float:

@@ -78,7 +78,7 @@ def ways_of(settings: Settings) -> Ways:
     notify = settings.notify
     first = [Way("medium", None, 0.0, _ids(notify.urls))] if notify.urls else []
     routes = [Way(route.severity, _minutes(route.hours), route.after_s, _ids(route.urls)) for route in notify.routes]
-    return Ways((*first, *routes), ZoneInfo(notify.timezone))
+    return Ways((*first, *routes), UTC if notify.timezone == "UTC" else ZoneInfo(notify.timezone))
 
 
 def _ids(urls: Sequence[object]) -> tuple[str, ...]:

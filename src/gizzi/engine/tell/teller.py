@@ -33,7 +33,7 @@ log = structlog.get_logger("gizzi.tell")
 OTHERS_EVERY_S = 2.0
 """How often what other processes wrote (acknowledgements, approvals asked for) is looked for, live."""
 STORM_S = 300.0
-LONGEST_COLLECT_S = 120.0
+LONGEST_PAUSE_S = 120.0
 SAY_AGAIN_S = 60.0
 STORE_DOWN_S = 60.0
 """A store that fails for so long is told without it."""
@@ -69,6 +69,7 @@ class Teller:
         self._said_at = 0.0
         self._version = store.version
         self._told_at: list[float] = []
+        self._urgent: set[int] = set()
         self._trouble_since: float | None = None
         self._trouble_told = False
 
@@ -76,10 +77,9 @@ class Teller:
         """An incident changed, and that is stored. It is looked at once the changes of one burst have come in."""
         if not self.channels:
             return
-        now = self._clock.now()
-        self._told_at = [at for at in self._told_at if now - at < STORM_S]
-        lately = 0 if change.incident.severity == "critical" else len(self._told_at)
-        self._look(change.incident.id, now + collect_s(self._settings.notify.group_s, lately))
+        if change.incident.severity == "critical":
+            self._urgent.add(change.incident.id)
+        self._look(change.incident.id, self._clock.now() + self._settings.notify.group_s)
 
     async def approval_asked(self, approval: Mapping[str, Any]) -> None:
         """A person's yes is needed: `id, incident, action, validator, reasons, expires_at`. Told once for each id.
@@ -106,6 +106,7 @@ class Teller:
         incident = NO_INCIDENT if named is None else incident_number(str(named))
         expires_at = datetime.fromisoformat(expires).timestamp() if isinstance(expires, str) else expires
         await self._outbox.add_note(Note(f"{kind}/{name}"[:160], incident, kind, now, expires_at, detail))
+        self._urgent.add(incident)
         self._look(incident, now + self._settings.notify.group_s)
 
     async def run(self) -> None:
@@ -138,7 +139,7 @@ class Teller:
         now = self._clock.now()
         try:
             await self._notice_others(now)
-            if any(at <= now for at in self._look_at.values()):
+            if any(at <= now for at in self._times()):
                 await self._tell(now)
         except StoreError as error:
             self._waits(error, now)
@@ -148,7 +149,7 @@ class Teller:
 
     async def _wait(self) -> None:
         """Until something is due, is heard, or another process may have written something."""
-        times = [*self._look_at.values(), *([self._delivery.due] if self._delivery.due is not None else [])]
+        times = [*self._times(), *([self._delivery.due] if self._delivery.due is not None else [])]
         if self._live:
             times.append(self._clock.now() + OTHERS_EVERY_S)
         left_s = max(0.0, min(times) - self._clock.now()) if times else None
@@ -156,6 +157,11 @@ class Teller:
             async with asyncio.timeout(left_s):
                 await self._delivery.wake.wait()
         self._delivery.wake.clear()
+
+    def _times(self) -> list[float]:
+        """When something is to be looked at. In a storm, what is not urgent is collected, and then told together."""
+        pause_until = self._told_at[-1] + pause_s(self._settings.notify.group_s, len(self._told_at)) if self._told_at else 0.0
+        return [at if incident in self._urgent else max(at, pause_until) for incident, at in self._look_at.items()]
 
     def _look(self, incident: int, at: float) -> None:
         self._look_at[incident] = min(at, self._look_at.get(incident, at))
@@ -177,6 +183,7 @@ class Teller:
         looked = {incident: at for incident, at in self._look_at.items() if at <= now + group_s}
         for number in looked:
             del self._look_at[number]
+        self._urgent.difference_update(looked)
         try:
             if NO_INCIDENT in looked:
                 await self._tell_loose(now)
@@ -187,7 +194,7 @@ class Teller:
                 else:
                     await self._tell_one(Known(replace(known.case, mutes=self._mutes()), known.version), now)
             if self._delivery.due is not None and self._delivery.due <= now:
-                self._told_at.append(now)
+                self._told_at = [*(at for at in self._told_at if now - at < STORM_S), now]
         except StoreError:
             for number in looked:
                 self._look(number, now + STORE_RETRY_S)
@@ -250,6 +257,6 @@ class Teller:
         self._delivery.at_once(called, message)
 
 
-def collect_s(group_s: float, lately: int) -> float:
-    """How long news is collected: twice as long for each time that something was told in the last 5 min, up to 2 min."""
-    return max(group_s, min(LONGEST_COLLECT_S, group_s * 2.0 ** min(lately, 10)))
+def pause_s(group_s: float, lately: int) -> float:
+    """How long after the latest message the next one waits: twice as long for each that went out in the last 5 min, up to 2 min."""
+    return max(group_s, min(LONGEST_PAUSE_S, group_s * 2.0 ** min(max(lately - 1, 0), 10)))

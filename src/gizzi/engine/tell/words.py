@@ -61,7 +61,7 @@ def of_note(note: Note, network: str, now: float) -> Message:
         title, lines = f"Your yes is needed: {what}", _needed([News("approval", note=note)], now)
     else:
         title, lines = _done(note.detail), [_action(note.detail)]
-    where = f"{harmless(network, 60)}; asked for by a person."
+    where = f"On {harmless(network, 60)}; asked for by a person."
     return Message(title[:LONGEST_TITLE], _fitting([where, *lines], "\n"), "medium", None, "changed", False, iso(now) or "")
 
 
@@ -91,7 +91,7 @@ def _title(first: News, case: Case, now: float) -> str:
         case "decided":
             title = f"A person is needed: {name}, {summary}"
         case "action":
-            title = f"{_done(first.note.detail if first.note else {})}: inc-{incident.id}, {summary}"
+            title = f"{_done(first.note.detail if first.note else {})}; inc-{incident.id}, {summary}"
         case "resolved" | "merged":
             title = f"Over: inc-{incident.id}, {summary}"
         case "grew":
@@ -105,7 +105,7 @@ def _title(first: News, case: Case, now: float) -> str:
 
 def _where(incident: IncidentNow, network: str) -> str:
     place = harmless(network, 60) + (f", chain {harmless(incident.chain, 60)}" if incident.chain else "")
-    return f"{place}; since {_time(incident.opened_at)}; rule {harmless(incident.rule, 60)}, {incident.severity}."
+    return f"On {place}; since {_time(incident.opened_at)}; rule {harmless(incident.rule, 60)}, {incident.severity}."
 
 
 def _line(item: News, incident: IncidentNow) -> str | None:
@@ -115,10 +115,10 @@ def _line(item: News, incident: IncidentNow) -> str | None:
         case "grew":
             return f"Also validator {item.text}." if item.text.isdigit() else f"Also validators {item.text}."
         case "acknowledged":
-            return f"{harmless(item.text, 60)} looks after it."
+            return f"Looked after by {harmless(item.text, 60)}."
         case "resolved":
             return f"It is over {item.text}." + (
-                f" {harmless(incident.acknowledged_by, 60)} looked after it." if incident.acknowledged_by else ""
+                f" Looked after by {harmless(incident.acknowledged_by, 60)}." if incident.acknowledged_by else ""
             )
         case "merged":
             return f"It goes on there: {item.text}."
@@ -180,10 +180,8 @@ def _action(given: Mapping[str, Any]) -> str:
 
 
 def _done(given: Mapping[str, Any]) -> str:
-    what = _what(given)
-    what = what[:1].upper() + what[1:]
     word = given.get("verdict") if given.get("outcome") in ("done", None) else given.get("outcome")
-    return f"{what}, {harmless(str(word or 'done').replace('_', ' '), 20)}"
+    return f"After the {_what(given)}: {harmless(str(word or 'done').replace('_', ' '), 20)}"
 
 
 def _what(given: Mapping[str, Any]) -> str:
@@ -199,13 +197,13 @@ def _time(at: float) -> str:
 def details(incident: IncidentNow) -> dict[str, Any]:
     """The incident's fields, for channels that pass on data; text from outside is cleaned here too."""
     return {
-        "rule": incident.rule,
-        "chain": incident.chain,
+        "rule": harmless(incident.rule, 128),
+        "chain": harmless(incident.chain, 128) if incident.chain is not None else None,
         "validators": list(incident.validators)[:200],
         "state": incident.state,
         "opened_at": iso(incident.opened_at),
         "resolved_at": iso(incident.resolved_at),
-        "acknowledged_by": incident.acknowledged_by,
+        "acknowledged_by": harmless(incident.acknowledged_by, 128) if incident.acknowledged_by is not None else None,
         "summary": harmless(incident.summary, LONGEST_LINE),
         "decision": incident.decision.action if incident.decision is not None else None,
     }
@@ -219,7 +217,7 @@ def together(messages: Sequence[Message]) -> Message:
     names = list(dict.fromkeys(m.incident for m in ordered if m.incident))
     worst, still = ordered[0], sum(not m.over for m in ordered)
     title = f"{len(messages)} messages" if len(names) < 2 else f"{len(names)} incidents"
-    title += f", {worst.severity.upper()}: {worst.title}" if still else ", all over"
+    title += f": {worst.title}" if still else ", all over"
     parts = [_part(m) for m in ordered]
     one = names[0] if len(names) == 1 else None
     return Message(
