@@ -60,11 +60,7 @@ below = 5
 hold = "30s"
 ```
 """
-LATER = {
-    "policy": {"mode", "cooldown", "verify_after", "approval_ttl"},
-    "validators": {"role"},
-    "api.tokens": {"role"},
-}
+LATER: dict[str, set[str] | None] = {"validators": {"role"}}
 """Sections (None: the whole of it), or keys of a section, that nothing uses yet."""
 
 

@@ -56,13 +56,18 @@ TITLES = {
     "Incident": "What people work on: one cause, one incident.",
     "IncidentDetail": "An incident with its timeline.",
     "Moment": "One line of a timeline.",
+    "Action": "A write that was proposed, and what came of it.",
+    "ProposedAction": "An action, with the approval that waits for it.",
+    "Approval": "A person's yes that is asked for: bound to one action, for a while, used once.",
+    "Wish": "An action that somebody proposes.",
+    "Word": "What a person says to an approval.",
     "Decision": "What to do about an incident, and on which evidence.",
     "Evidence": "An observation that a decision cites.",
     "OwnHealth": "How Gizzi itself is doing.",
     "Problem": "What went wrong with a request (RFC 9457). More members may follow.",
 }
 """Every object, in the order of the page."""
-EXTENDS = {"ValidatorDetail": "Status", "IncidentDetail": "Incident"}
+EXTENDS = {"ValidatorDetail": "Status", "IncidentDetail": "Incident", "ProposedAction": "Action"}
 MEANINGS = {
     "network": "the network's name",
     "validators": "the validators it concerns, by number",
@@ -163,7 +168,7 @@ def rest_page() -> str:
 
 def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     rows = [(code(p["name"]), p["in"], _type(p["schema"], ""), _parameter(p)) for p in operation.get("parameters", ())]
-    body = operation["responses"]["200"].get("content", {})
+    body = next(operation["responses"][code] for code in ("200", "202") if code in operation["responses"]).get("content", {})
     shape = next(iter(body.values()), {}).get("schema", {})
     answer = f"Answers {_type(shape).replace('list', 'a list')}." if shape else f"Answers Prometheus text:\n\n{own_metrics()}"
     return join(f"## {method} {path}", _about(operation), table(["parameter", "in", "type", "means"], rows), answer)

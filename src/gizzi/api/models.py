@@ -115,23 +115,23 @@ class Decision(_Shape):
 
 
 class Action(_Shape):
-    id: str
-    incident: str | None
-    action: str
-    validator: int
-    permission: Literal["allow", "ask", "deny"] | None
+    id: str = Field(description="Such as act-3.")
+    incident: str | None = Field(description="The incident it is to end; null where a person asked for it.")
+    action: str = Field(description="The action's name.")
+    validator: int = Field(description="Its target.")
+    permission: Literal["allow", "ask", "deny"] | None = Field(description="What the guard said last; null before it was asked.")
     reasons: list[str] = Field(description="All the guard's reasons.")
-    why: str
-    proposed_by: str
-    approved_by: str | None
-    state: Literal["wanted", "proposed", "intent", "ended", "closed"]
-    outcome: Literal["done", "failed", "in_doubt"] | None
-    verdict: Literal["resolved", "not_resolved", "worse", "unknown"] | None
-    detail: str | None
-    proposed_at: Time
-    begun_at: Time | None
-    ended_at: Time | None
-    verdict_at: Time | None
+    why: str = Field(description="Why it was proposed.")
+    proposed_by: str = Field(description="The tier, the model or the person.")
+    approved_by: str | None = Field(description="Who said yes; null where nobody had to.")
+    state: Literal["wanted", "proposed", "intent", "ended", "closed"] = Field(description="How far it is: intent is under way.")
+    outcome: Literal["done", "failed", "in_doubt"] | None = Field(description="What came of it; null where it was not begun.")
+    verdict: Literal["resolved", "not_resolved", "worse", "unknown"] | None = Field(description="What was seen afterwards.")
+    detail: str | None = Field(description="More about the outcome, or why nothing was done.")
+    proposed_at: Time = Field(description="When it was proposed.")
+    begun_at: Time | None = Field(description="When its intent was written.")
+    ended_at: Time | None = Field(description="When its outcome was written.")
+    verdict_at: Time | None = Field(description="When it was judged.")
 
 
 class ProposedAction(Action):
@@ -139,18 +139,18 @@ class ProposedAction(Action):
 
 
 class Approval(_Shape):
-    id: str
-    action: str
-    validator: int
-    incident: str | None
-    because: str
-    reasons: list[str]
-    state: Literal["waiting", "approved", "denied", "expired", "used", "withdrawn"]
-    asked_at: Time
-    expires_at: Time
-    decided_at: Time | None
-    decided_by: str | None
-    why: str | None
+    id: str = Field(description="Such as ap-3.")
+    action: str = Field(description="What is to be done.")
+    validator: int = Field(description="To whom.")
+    incident: str | None = Field(description="For which incident; null where a person asked for it.")
+    because: str = Field(description="Why it was proposed.")
+    reasons: list[str] = Field(description="Why the guard asks.")
+    state: Literal["waiting", "approved", "denied", "expired", "used", "withdrawn"] = Field(description="Used: the action began with it.")
+    asked_at: Time = Field(description="When it was asked for.")
+    expires_at: Time = Field(description="Until when it may be given and used.")
+    decided_at: Time | None = Field(description="When a person answered.")
+    decided_by: str | None = Field(description="Who answered.")
+    why: str | None = Field(description="What they said.")
     hash: str = Field(description="What the approval is bound to: action, target, reason and evidence.")
 
 
@@ -158,16 +158,16 @@ class Wish(BaseModel):
     """An action that somebody proposes."""
 
     model_config = ConfigDict(extra="forbid")
-    action: str = Field(min_length=1, max_length=128, examples=["restart"])
-    validator: int = Field(ge=0, le=2**31 - 1)
-    why: str = Field(min_length=1, max_length=500)
+    action: str = Field(min_length=1, max_length=128, examples=["restart"], description="The action's name.")
+    validator: int = Field(ge=0, le=2**31 - 1, description="The validator's number.")
+    why: str = Field(min_length=1, max_length=500, description="Why, for those who read it later.")
 
 
 class Word(BaseModel):
     """What a person says to it."""
 
     model_config = ConfigDict(extra="forbid")
-    why: str = Field("", max_length=500)
+    why: str = Field("", max_length=500, description="Why; needed for a no.")
 
 
 class Incident(_Shape):

@@ -16,8 +16,8 @@ _TOO_LONG = re.compile(r"exceeds? the (?:available|maximum)?\s?context (?:size|l
 
 
 def raised_by_providers() -> tuple[type[Exception], ...]:
-    """Everything a call through an SDK or a plugin's wire raises when the provider, or what it answered, is at fault. Loads the common parts
-    of the SDKs.
+    """Everything a call through an SDK or a plugin's wire raises when the provider, or what it answered, is at fault. Loads the
+    SDKs' common parts.
 
     AssertionError: the library's word for an event that came out of turn.
     """
