@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from gizzi.clock import Clock
 from gizzi.engine.durable import Procedure
@@ -60,6 +61,7 @@ class DbosRuns:
 
     async def open(self) -> None:
         from dbos import DBOS, DBOSConfig
+        from dbos._error import DBOSException
 
         url = system_url(self._url)
         engine = create_engine(url)
@@ -84,7 +86,7 @@ class DbosRuns:
             self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
         try:
             DBOS.launch()
-        except Exception as error:
+        except (DBOSException, SQLAlchemyError, OSError) as error:
             raise StoreError(f"the runs' tables in {make_url(url).render_as_string()} cannot be used: {error}") from None
         self._beating = asyncio.create_task(self._beat())
 
