@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"sections"},
     {"config"},
     {"kinds", "store"},
+    {"marks"},
     {"registry"},
     {"fleet"},
     {"alerts", "guard", "reach"},

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gizzi.config import Chain, Settings, Validator
     from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
     from gizzi.fleet.observation import Value
-    from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, wire, workflow
+    from gizzi.kinds import Opinion
+    from gizzi.marks import action, notifier, panel, rule, source, strategy, wire, workflow
     from gizzi.models.router import Router
     from gizzi.reach import Http, Node, Samples, Ssh
 
@@ -63,7 +64,8 @@ _HOMES = {
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
-    "gizzi.kinds": ("Opinion", "action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),
+    "gizzi.kinds": ("Opinion",),
+    "gizzi.marks": ("action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),
 }
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gizzi import registry
 from gizzi.errors import ConfigError
-from gizzi.kinds import MARK, Opinion, Strategy, strategy
+from gizzi.kinds import MARK, Opinion, Strategy
+from gizzi.marks import strategy
 from gizzi.models.features import BLOCKS, BUCKETS, SHAPE
 from gizzi.models.learned import LearnedRouter, curve, make_head
 from gizzi.models.learned_choice import Trained, choose_learned, with_priors

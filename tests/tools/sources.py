@@ -12,7 +12,8 @@ from gizzi.config import Settings, Validator
 from gizzi.engine.collect import Collector
 from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
-from gizzi.kinds import Source, source
+from gizzi.kinds import Source
+from gizzi.marks import source
 from gizzi.reach import Reach
 
 

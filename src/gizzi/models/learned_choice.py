@@ -9,7 +9,8 @@ from pathlib import Path
 
 from gizzi.config import Settings
 from gizzi.errors import ConfigError
-from gizzi.kinds import Opinion, strategy
+from gizzi.kinds import Opinion
+from gizzi.marks import strategy
 from gizzi.models import learned_file
 from gizzi.models.learned import Curve, Head, LearnedRouter, Look
 from gizzi.models.model import Model

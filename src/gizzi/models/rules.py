@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 from unicodedata import is_normalized, normalize
 
-from gizzi.kinds import Opinion, strategy
+from gizzi.kinds import Opinion
+from gizzi.marks import strategy
 from gizzi.models.task import Task
 
 TABLE = Path(__file__).with_name("words.toml")

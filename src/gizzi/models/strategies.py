@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gizzi.kinds import Opinion, strategy
+from gizzi.kinds import Opinion
+from gizzi.marks import strategy
 from gizzi.models.model import Model
 from gizzi.models.rules import rules
 from gizzi.models.task import TIERS, Task

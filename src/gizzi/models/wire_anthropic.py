@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from gizzi.kinds import wire
+from gizzi.marks import wire
 from gizzi.models.model import Model, Provider
 
 

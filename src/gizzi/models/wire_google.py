@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from gizzi.kinds import wire
+from gizzi.marks import wire
 from gizzi.models import own_wire
 from gizzi.models.model import Model, Provider
 from gizzi.models.own_wire import LONGEST_NAME, Piece, Said, ToolCall

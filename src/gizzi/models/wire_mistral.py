@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import Any
 
-from gizzi.kinds import wire
+from gizzi.marks import wire
 from gizzi.models import wire_openai
 from gizzi.models.model import Model, Provider
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gizzi.kinds import wire
+from gizzi.marks import wire
 from gizzi.models import own_wire
 from gizzi.models.model import Model, Provider
 from gizzi.models.own_wire import LONGEST_NAME, Piece, Said, ToolCall

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from gizzi.kinds import wire
+from gizzi.marks import wire
 from gizzi.models.model import Model, Provider
 
 HOST = "api.openai.com"
