@@ -16,9 +16,16 @@ from gizzi.engine.doctor import ranges
 
 Incident = dict[str, Any]
 STATE_STYLE = {"triggered": "bold", "acknowledged": "cyan", "resolved": "green"}
-KIND_STYLE = {"opened": "bold red", "reopened": "bold red", "resolved": "green", "decided": "bold", "acknowledged": "cyan"}
+KIND_STYLE = {"opened": "bold red", "reopened": "bold red", "resolved": "green", "decided": "bold", "acknowledged": "cyan"} | {
+    "acting": "bold",
+    "acted": "bold",
+    "verdict": "bold",
+    "asked": "bold yellow",
+    "needs_person": "bold yellow",
+}
 ALERT_SIGN = {"firing": "✗", "pending": "○", "resolved": "✓"}
 ALERT_STYLE = {"firing": "red", "pending": "dim", "resolved": "green"}
+VERDICT_STYLE = {"resolved": "green", "not_resolved": "yellow", "worse": "bold red", "unknown": "yellow"}
 MOST_ALERTS = 12
 
 
@@ -52,10 +59,12 @@ def incident_page(incident: Incident, *, width: int | None) -> list[RenderableTy
     for words, rows in (
         ("Decision", _decision(incident["decision"])),
         ("Evidence", _evidence(incident["decision"])),
+        ("Actions", _actions(incident["actions"])),
         ("Alerts", _alerts(incident["alerts"])),
         ("Timeline", _timeline(incident["timeline"])),
     ):
-        parts += [Text(), Padding(heading(words), (0, 0, 0, margin)), grid(rows, indent=margin + 2)]
+        if rows:
+            parts += [Text(), Padding(heading(words), (0, 0, 0, margin)), grid(rows, indent=margin + 2)]
     return parts if width is None else [Text(), *parts, Text()]
 
 
@@ -99,6 +108,21 @@ def _decision(decision: dict[str, Any] | None) -> list[list[Text]]:
 def _evidence(decision: dict[str, Any] | None) -> list[list[Text]]:
     found = decision["evidence"] if decision else []
     return [[text(item["observation"], "cyan", 60), text(item["quote"])] for item in found] or [[Text("none", "dim")]]
+
+
+def _actions(actions: Sequence[dict[str, Any]]) -> list[list[Text]]:
+    """What was proposed and what came of it; nothing where nothing was."""
+    rows = []
+    for action in actions:
+        verdict = (action["verdict"] or "").replace("_", " ")
+        ended = ", ".join(word.replace("_", " ") for word in (action["outcome"], verdict) if word) or action["state"]
+        by = f", approved by {action['approved_by']}" if action["approved_by"] else ""
+        style = VERDICT_STYLE.get(action["verdict"] or "", "bold")
+        what = f"{action['action']} of validator {action['validator']} ({action['permission'] or 'not asked'}{by})"
+        rows.append([text(action["id"], "dim", 20), text(ended, style, 60), text(what)])
+        said = [action["detail"]] if action["detail"] else action["reasons"] if action["outcome"] is None else []
+        rows += [[Text(), Text(), text(reason, "dim")] for reason in said]
+    return rows
 
 
 def _alerts(alerts: Sequence[dict[str, Any]]) -> list[list[Text]]:
