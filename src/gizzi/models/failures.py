@@ -13,13 +13,12 @@ LONGEST_WORDS = 240
 
 
 def raised_by_providers() -> tuple[type[Exception], ...]:
-    """Everything a call through an SDK or a plugin's wire raises when the provider, or what it answered, is at fault. Loads the common parts
-    of the SDKs."""
+    """Everything a call through an SDK or a plugin's wire raises when the provider, or its answer, is at fault. Loads what SDKs share."""
     import httpx2
     from pydantic_ai.exceptions import AgentRunError, UserError
 
     ours = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
-    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, *ours)
+    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *ours)
 
 
 def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callable[[str], str]) -> ModelCallFailed:
