@@ -186,7 +186,7 @@ def test_no_network_and_no_provider_sdk(tmp_path: Path) -> None:
     code = NO_SOCKETS + (
         "from gizzi import cli\n"
         "code = cli.run(['route', 'Should we restart validator 6?', '--critical', '--json'])\n"
-        "code += cli.run(['models', '--json']) + cli.run(['costs', 'project', '--mix', 'local=100', '--json'])\n"
+        "code += cli.run(['costs', 'project', '--mix', 'local=100', '--json'])\n"
         "heavy = {'openai', 'anthropic', 'google.genai', 'mistralai', 'ollama', 'pydantic_ai', 'litellm', 'sklearn', 'aiohttp'}\n"
         "print(sorted(heavy & sys.modules.keys()), code, file=sys.stderr)\n"
     )

@@ -282,3 +282,15 @@ async def test_the_same_question_is_not_paid_for_twice(tmp_path: Path) -> None:
             await router.ask(text)
             assert not (await router.ask(text)).cached
         assert not (await router.ask("What is the capital of France?", critical=True)).cached
+
+
+async def test_negative_tokens_are_estimated_in_the_answer_and_in_the_ledger(tmp_path: Path) -> None:
+    async with (
+        provider(chat("Well.", {"prompt_tokens": -100_000, "completion_tokens": -5})) as fake,
+        Router(settings_for(fake.url, tmp_path)) as router,
+    ):
+        before = (await router.left()).day_usd
+        answer = await router.ask("What is the capital of France?")
+        after = (await router.left()).day_usd
+    assert answer.usage.estimated and answer.cost_usd is not None and answer.cost_usd > 0
+    assert before is not None and after == before - answer.cost_usd

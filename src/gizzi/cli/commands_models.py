@@ -60,7 +60,7 @@ def route(
 
 @app.command(rich_help_panel=ASK)
 def models(as_json: Json = False, config: Config = None) -> int:
-    """List the models with their tier, price and whether they can be reached."""
+    """List the models with their tier, price and whether they can be reached; and what an Ollama server has besides."""
     from gizzi.cli.models import show_models
 
     return show_models(config, as_json=as_json)

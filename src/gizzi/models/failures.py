@@ -25,7 +25,7 @@ def raised_by_providers() -> tuple[type[Exception], ...]:
     from pydantic_ai.exceptions import AgentRunError, UserError
 
     ours = (OSError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RuntimeError)
-    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.StreamError, *ours)
+    return (AgentRunError, UserError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, *ours)
 
 
 def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callable[[str], str]) -> ModelCallFailed:

@@ -18,7 +18,6 @@ from pydantic import SecretStr
 from gizzi.errors import ConfigError, GizziError
 from gizzi.kinds import MARK, Wire
 from gizzi.models import guarded_http, wire_anthropic, wire_google, wire_mistral, wire_ollama, wire_openai
-from gizzi.models.failures import raised_by_providers
 from gizzi.models.model import Model, Provider
 
 Key = Callable[[Provider], SecretStr | None]
@@ -74,10 +73,12 @@ class Providers:
 
     async def installed(self, provider: Provider) -> list[str]:
         """The models that an Ollama server has. Raises GizziError, one line, where it cannot be asked."""
+        import httpx2
+
+        key = self._key_of(provider)
         try:
-            key = self._key_of(provider)
             return await wire_ollama.installed(provider, self._client(), key.get_secret_value() if key else "")
-        except raised_by_providers():
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
             raise GizziError(f"{provider.name} does not list its models at {provider.url}; is Ollama running there?") from None
 
     def scrub(self, provider: Provider, text: str) -> str:
