@@ -147,7 +147,7 @@ class Router:
         """Each call of the route's plan, through the door."""
 
         async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
-            call = self.call_for(task, statuses, _instructions(vote=vote))
+            call = self.call_for(task, statuses, prompts.instructions(vote=vote))
             return answer_of(await self._door().call(task, route, call), call)
 
         best = self.catalogue.models[route.steps[-1] if route.steps else route.models[0]]
@@ -226,7 +226,7 @@ class Router:
         route = await self.route(task)
         if not route.model:
             return route, []
-        call = self.call_for(task, statuses, _instructions(vote=route.plan == "consensus"))
+        call = self.call_for(task, statuses, prompts.instructions(vote=route.plan == "consensus"))
         sent: Any = self._door().as_sent(call, self.catalogue.models[route.model]).messages[0]
         return route, [str(sent.instructions), *(str(part.content) for part in sent.parts)]
 
@@ -326,10 +326,6 @@ def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor
 
     message = ModelRequest(parts=[UserPromptPart(text)], instructions=instructions)
     return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
-
-
-def _instructions(*, vote: bool) -> str:
-    return f"{prompts.ABOUT} {prompts.VOTE}" if vote else prompts.ABOUT
 
 
 async def _pieces(stream: Any) -> AsyncIterator[str]:
