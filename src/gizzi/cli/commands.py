@@ -351,7 +351,6 @@ def eval_routing(
     seed: Annotated[int, typer.Option("--seed", metavar="S", help="Draws the rows to train on.")] = 0,
     cascade: Annotated[bool, typer.Option("--cascade", help="Read weak_response, the weak model's answer, before choosing.")] = False,
     as_json: Json = False,
-    config: Config = None,
 ) -> int:
     """Train a router on some rows of a file, and measure on the others how well it chooses."""
     from gizzi.cli.evaluate import eval_routing
