@@ -224,6 +224,35 @@ def test_critical_work_may_spend_what_is_kept_for_it_and_other_work_may_not() ->
     assert broke.tier == "local" and "the budget of the day is met" in broke.reason and "budget" in told(broke, FRONTIER)
 
 
+ROWS = catalogue_of()
+NAMES = sorted({name for names in ROWS.tiers.values() for name in names})
+ORDERS = {names: by(*names) for names in (("cascade",), ("consensus", "cascade", "rules"), ("learned", "rules"), ("rules",), ())}
+
+
+@given(
+    st.sets(st.sampled_from(NAMES)),
+    st.sampled_from(list(ORDERS)),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([HEALTH, CODE, DECISION, "Well?"]),
+    st.sampled_from(["1000", "0.01", "0"]),
+)
+def test_whatever_is_left_a_route_keeps_the_rules(
+    away: set[str], order: tuple[str, ...], critical: bool, private: bool, text: str, left_usd: str
+) -> None:
+    task = several(text, critical=critical, private=private)
+    found = route(task, ROWS, away=tuple(away), left=purse(left_usd), strategies=ORDERS[order])
+    assert not set(found.models) & away and set(found.steps) <= set(found.models)
+    assert found.plan == "one" or (len(found.steps) > 1 and found.steps == found.models[: len(found.steps)])
+    ranks = [TIERS.index(ROWS.models[name].tier) for name in found.steps]
+    assert found.plan != "cascade" or (ranks == sorted(set(ranks)) and not critical and text != DECISION)
+    able = set(found.models) & set(ROWS.tiers["frontier"])
+    if (critical or (text == DECISION and order)) and found.tier != "frontier":
+        assert not able and ("not possible in the frontier tier" in found.reason or found.tier == "reflex" or found.steps)
+    assert not private or all(ROWS.providers[ROWS.models[name].provider].local for name in found.models)
+    assert {considered.model for considered in found.considered} == set(ROWS.models)
+
+
 def test_settings_reach_a_strategy_and_an_unknown_name_is_an_error() -> None:
     assert by("learned")[0].wants == ("task", "candidates")
     with pytest.raises(ConfigError, match="did you mean 'cascade'"):

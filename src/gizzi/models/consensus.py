@@ -40,7 +40,7 @@ async def compare(router: Router, text: str, *, critical: bool = False, limit_s:
     if not names:
         raise nobody((await router.route(task)).reason, True)
     statuses = await router.statuses() if prompts.about_fleet(task.text) else ()
-    call = router.call_for(task, statuses, f"{prompts.ABOUT} {prompts.VOTE}")
+    call = router.call_for(task, statuses, prompts.instructions(vote=True))
 
     async def one(name: str) -> Answer | NoAnswer:
         route = Route(router.catalogue.models[name].tier, (name,), "compare", "every reachable model is asked")

@@ -19,6 +19,11 @@ _FLEET = re.compile(
 )
 
 
+def instructions(*, vote: bool = False) -> str:
+    """vote: the answer shall begin with a word that can be counted."""
+    return f"{ABOUT} {VOTE}" if vote else ABOUT
+
+
 def about_fleet(text: str) -> bool:
     """Whether the fleet's status may help to answer it."""
     return _FLEET.search(text[:10_000]) is not None

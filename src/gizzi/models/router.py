@@ -154,7 +154,7 @@ class Router:
         """Each call of the route's plan, through the door."""
 
         async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
-            call = self.call_for(task, statuses, f"{prompts.ABOUT} {prompts.VOTE}" if vote else prompts.ABOUT)
+            call = self.call_for(task, statuses, prompts.instructions(vote=vote))
             return answer_of(await self._door().call(task, route, call), call)
 
         best = self.catalogue.models[route.steps[-1] if route.steps else route.models[0]]
@@ -249,12 +249,13 @@ class Router:
 
     async def prompt(self, text: str, **more: Any) -> tuple[Route, list[str]]:
         """The choice, and exactly what the chosen model would be sent: its instructions and the prompt. Nothing is called."""
-        task = self.task(text, **more)
+        task = self.task(text, several_calls=True, **more)
         statuses = await self._statuses() if prompts.about_fleet(task.text) else ()
         route = await self.route(task)
         if not route.model:
             return route, []
-        sent: Any = self._door().as_sent(self.call_for(task, statuses), self.catalogue.models[route.model]).messages[0]
+        call = self.call_for(task, statuses, prompts.instructions(vote=route.plan == "consensus"))
+        sent: Any = self._door().as_sent(call, self.catalogue.models[route.model]).messages[0]
         return route, [str(sent.instructions), *(str(part.content) for part in sent.parts)]
 
     async def reachable_models(self, task: Task) -> list[str]:
