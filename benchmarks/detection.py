@@ -121,6 +121,9 @@ def _result(
     for kind, (_, _, rule, floor_s, their_rule) in (FAULTS | SLOW | CHAIN).items():
         ours = [_ours_s(incidents, rule, moment) for moment in started[kind]]
         known = [seconds for seconds in ours if seconds is not None]
+        for moment, seconds in zip(started[kind], ours, strict=True):
+            if seconds is None:
+                _say_what_there_was(incidents, rule, moment)
         number, at = started[kind][0]
         where = addresses[number or UNHURT]
         theirs = [when - at for (name, instance), when in told.items() if (name, instance) == (their_rule, where)]
@@ -142,6 +145,16 @@ def _ours_s(incidents: list[dict[str, Any]], rule: str, moment: Moment) -> float
     about = [i for i in incidents if i["rule"] == rule and (number == 0 or number in i["validators"])]
     times = [datetime.fromisoformat(i["opened_at"]).timestamp() - at for i in about]
     return min((seconds for seconds in times if seconds > 0), default=None)
+
+
+def _say_what_there_was(incidents: list[dict[str, Any]], rule: str, moment: Moment) -> None:
+    number, at = moment
+    told = [
+        f"{i['id']} {i['rule']} at {datetime.fromisoformat(i['opened_at']).timestamp() - at:+.1f} s, {i['state']}"
+        for i in incidents
+        if number in i["validators"]
+    ]
+    say(f"no {rule} of validator {number}; it had {'; '.join(told) or 'nothing'}")
 
 
 def _addresses(config: Path) -> dict[int, str]:
