@@ -178,6 +178,21 @@ async def test_one_lost_request_is_made_up_for_within_a_second() -> None:
 
 
 @in_virtual_time
+async def test_when_one_way_in_is_back_after_a_while_the_others_are_asked_soon() -> None:
+    for gone_s, early in ((60, 1), (7, 0)):
+        clock = SimulatedClock()
+        sources = [
+            a_source("metrics", failing(lambda at, gone_s=gone_s: 100 <= at < 100 + gone_s, clock)),
+            a_source("host", fine, every="10m"),
+        ]
+        bench = await Bench(sources, clock, validators=2).run(300)
+        answers = bench.of(1, "metrics")
+        back_at = [c.at - bench.began_at for c, before in zip(answers[1:], answers, strict=False) if before.failure and not c.failure]
+        asked = [time for time in bench.times(1, "host") if time >= back_at[0]]
+        assert asked == pytest.approx([back_at[0] + ASK_AGAIN_S] * early)
+
+
+@in_virtual_time
 async def test_when_one_way_in_fails_the_validators_other_ways_are_asked_soon_once_and_nobody_elses() -> None:
     clock = SimulatedClock()
     sources = [a_source("metrics", failing(lambda at: at >= 100, clock)), a_source("host", fine, every="30s")]

@@ -126,7 +126,22 @@ async def test_where_nothing_listens_no_call_is_made(gone: SourceError) -> None:
     assert node.calls == []
 
 
-@pytest.mark.parametrize("gone", [TIMEOUT, GARBAGE, RpcError("batches are not supported"), SourceError("http", "HTTP 413")])
+def test_after_a_batch_that_never_ended_the_calls_are_made_one_by_one() -> None:
+    """It may be one call of it that never ends, and the node be well."""
+
+    async def main() -> None:
+        node, memory = BatchNode(TIMEOUT), dict[str, Any]()
+        with pytest.raises(SourceError) as caught:
+            await rpc(WITH_PAGE, node, Heights(), Settings(), memory)
+        assert caught.value is TIMEOUT
+        for _ in range(5):
+            assert await rpc(WITH_PAGE, node, Heights(None), Settings(), memory) == HEALTHY | VOTING
+        assert len(node.batches) == 1
+
+    run_simulated(main())
+
+
+@pytest.mark.parametrize("gone", [GARBAGE, RpcError("batches are not supported"), SourceError("http", "HTTP 413")])
 def test_a_node_without_batches_is_asked_call_by_call_for_a_while(gone: SourceError) -> None:
     async def main() -> None:
         node, memory = BatchNode(gone), dict[str, Any]()

@@ -30,6 +30,8 @@ log = structlog.get_logger("gizzi.collect")
 ASK_AGAIN_S = 1.0
 ASK_AGAIN_FOR_S = 30.0
 """After a failure a validator is asked every second for so long, then at the usual pace."""
+GONE_S = 10.0
+"""One that failed for so long was gone; when it is back, what the validator's other ways told of that time is asked for anew."""
 LATE_S = 0.5
 """A poll that begins this much later than it should is late."""
 BURST = 8
@@ -143,8 +145,8 @@ class Collector:
             if now - due > LATE_S:
                 self._late.append((now, now - due))
             if await self._ask(poll):
-                poll.failing_since = None
                 now = time()
+                self._note_recovery(poll, now)
                 due = _turn_after(due, now, first_at, poll.every_s)
             else:
                 now = time()
@@ -163,11 +165,16 @@ class Collector:
             return usual
         return min(usual, now + ASK_AGAIN_S) if usual > now else now + ASK_AGAIN_S
 
-    def _poke_others(self, failing: _Poll) -> None:
-        """One way in has just failed: ask the validator's other ways soon, so that the picture is whole."""
-        for validator in failing.validators if failing.source.scope == "validator" else ():
+    def _note_recovery(self, poll: _Poll, now: float) -> None:
+        failing_since, poll.failing_since = poll.failing_since, None
+        if failing_since is not None and now - failing_since >= GONE_S:
+            self._poke_others(poll)
+
+    def _poke_others(self, changed: _Poll) -> None:
+        """One way in has just failed, or is back: ask the validator's other ways soon, so that the picture is whole."""
+        for validator in changed.validators if changed.source.scope == "validator" else ():
             for poll in self._of_validator[validator.number]:
-                if poll is not failing and poll.nap is not None and poll.failing_since is None:
+                if poll is not changed and poll.nap is not None and poll.failing_since is None:
                     asyncio.get_running_loop().call_later(ASK_AGAIN_S, _wake, poll.nap, True)
 
     async def _ask(self, poll: _Poll) -> bool:

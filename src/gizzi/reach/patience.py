@@ -12,8 +12,6 @@ from gizzi.errors import SourceError
 from gizzi.reach import Node, Samples
 
 LONGEST_S = 10.0
-BATCH_S = 1.0
-"""A batch that is not answered within this may have one call in it that never will be; the calls are then made one by one."""
 T = TypeVar("T")
 
 
@@ -35,12 +33,8 @@ class PatientNode:
     def rpc(self, validator: Validator, method: str, *params: Any) -> Coroutine[Any, Any, Any]:
         return self._ask((validator.number, "rpc"), method, self._inner.rpc(validator, method, *params))
 
-    async def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
-        limit_s = min(BATCH_S, self._timeout_s)
-        try:
-            return await within(limit_s, self._inner.batch(validator, calls))
-        except TimeoutError:
-            raise SourceError("timeout", f"a batch of {len(calls)} calls was not answered in {limit_s:.3g} s") from None
+    def batch(self, validator: Validator, calls: Sequence[tuple[Any, ...]]) -> Coroutine[Any, Any, Sequence[Any]]:
+        return self._ask((validator.number, "rpc"), "the RPC", self._inner.batch(validator, calls))
 
     async def _ask(self, endpoint: tuple[int, str], what: str, call: Coroutine[Any, Any, T]) -> T:
         slow = endpoint in self._slow

@@ -18,6 +18,8 @@ IDLE_S = 75.0
 BUFFER_BYTES = 256 * 1024
 """What is read at once: half a page, which fits a processor's own cache."""
 MAX_HEAD_BYTES = 16 * 1024
+_OTHER_ADDRESS_S = 0.25
+"""Of a name with several addresses the next one is tried after this, as RFC 8305 says."""
 
 _STATUS = re.compile(rb"HTTP/1\.1 200[ \r]")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*+([0-9]{1,15})[ \t]*+(?=\r\n)", re.IGNORECASE)
@@ -102,7 +104,9 @@ class Wires:
 
     async def _connected(self, place: Place) -> _Wire:
         try:
-            _, wire = await asyncio.get_running_loop().create_connection(lambda: _Wire(self._buffer), place.host, place.port)
+            _, wire = await asyncio.get_running_loop().create_connection(
+                lambda: _Wire(self._buffer), place.host, place.port, happy_eyeballs_delay=_OTHER_ADDRESS_S
+            )
         except (OSError, UnicodeError) as error:
             raise Odd(f"no connection: {error}") from None
         return wire

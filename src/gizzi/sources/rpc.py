@@ -18,8 +18,8 @@ Call = Callable[[], Awaitable[Observed]]
 _SLOW_S = 0.5
 """A node whose health takes longer is asked the rest at once, so that its answers are not old when they are in. Asking a quick one call
 by call is cheaper."""
-_ALONE_S = 600.0
-"""For so long a node that left a batch unanswered is asked call by call."""
+_ALONE_S = 3600.0
+"""For so long a node that left a batch unanswered is asked call by call: it takes none, or one call of it never ends."""
 _HEALTH = ("rpc_peers", "rpc_syncing", "should_have_peers")
 
 
@@ -93,7 +93,7 @@ async def rpc(validator: Validator, node: Node, fleet: Fleet, settings: Settings
 
 
 async def _asked(validator: Validator, node: Node, calls: Sequence[tuple[Any, ...]], memory: dict[str, Any]) -> Caller:
-    """The node, with these calls already made if it takes batches. Raises SourceError where nothing listens."""
+    """The node, with these calls already made if it takes batches. Raises SourceError where nothing answers."""
     now = asyncio.get_running_loop().time()
     if now < memory.get("alone_until", now):
         return node
@@ -103,6 +103,8 @@ async def _asked(validator: Validator, node: Node, calls: Sequence[tuple[Any, ..
         if error.kind in ("refused", "internal"):
             raise
         memory["alone_until"] = now + _ALONE_S
+        if error.kind == "timeout":
+            raise
         return node
 
 
