@@ -21,7 +21,7 @@ LAYERS: list[set[str]] = [
     {"fleet"},
     {"alerts", "guard", "reach"},
     {"__init__"},
-    {"sources", "actions", "notifiers"},
+    {"sources", "actions", "notifiers", "tasks"},
     {"models"},
     {"memory", "roles"},
     {"engine"},
@@ -80,8 +80,8 @@ def test_imports_go_down_only(path: Path) -> None:
         if path.is_relative_to(SRC / "alerts" / "rules"):
             assert name in {"__init__", "readers"}, f"{path}:{line}: a built-in rule imports gizzi.{name}; plugins may not"
             continue
-        if here in {"sources", "actions", "notifiers"}:
-            assert name in {"__init__", "readers"}, f"{path}:{line}: an extension imports gizzi.{name}; plugins may not"
+        if here in {"sources", "actions", "notifiers", "tasks"}:
+            assert name in {"__init__", "readers", "analysis"}, f"{path}:{line}: an extension imports gizzi.{name}; plugins may not"
             continue
         assert layer(name) < layer(here), f"{path}:{line}: {here} imports {name}, which is not below it"
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from gizzi.alerts.message import Message
     from gizzi.clock import duration_text
     from gizzi.config import Chain, Settings, Validator
+    from gizzi.engine.roles.scene import Scene
     from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
     from gizzi.fleet.observation import Value
-    from gizzi.kinds import Opinion
-    from gizzi.marks import action, notifier, panel, rule, source, strategy, wire, workflow
+    from gizzi.kinds import Opinion, ReportItem
+    from gizzi.marks import action, notifier, panel, rule, source, strategy, task, wire, workflow
     from gizzi.models.router import Router
     from gizzi.reach import Http, Node, Samples, Ssh
 
@@ -37,8 +38,10 @@ __all__ = [
     "Node",
     "Opinion",
     "OutcomeUnknown",
+    "ReportItem",
     "Router",
     "Samples",
+    "Scene",
     "Settings",
     "SourceError",
     "Ssh",
@@ -51,6 +54,7 @@ __all__ = [
     "rule",
     "source",
     "strategy",
+    "task",
     "wire",
     "workflow",
 ]
@@ -64,8 +68,9 @@ _HOMES = {
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
-    "gizzi.kinds": ("Opinion",),
-    "gizzi.marks": ("action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),
+    "gizzi.engine.roles.scene": ("Scene",),
+    "gizzi.kinds": ("Opinion", "ReportItem"),
+    "gizzi.marks": ("action", "notifier", "panel", "rule", "source", "strategy", "task", "wire", "workflow"),
 }
 
 

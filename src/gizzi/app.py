@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -29,6 +29,9 @@ from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.remember import Remembering, search, similar
+from gizzi.engine.roles.runner import RoleRunner
+from gizzi.engine.roles.scene import Scene
+from gizzi.engine.roles.schedule import run_scheduled
 from gizzi.engine.tell.alive import ping_while_well
 from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
@@ -43,7 +46,7 @@ from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
-from gizzi.roles.load import ON_CALL, load_roles, role_named
+from gizzi.roles.load import ON_CALL, load_roles, role_named, with_budgets
 from gizzi.store import Store, open_store
 
 RENEW_LEASE_S = 5.0
@@ -75,7 +78,9 @@ class App:
             live=watch.live,
         )
         watch.on_change.append(self.teller.heard)
-        self.router = Router(settings, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
+        self._roles = load_roles(settings)
+        budgeted = with_budgets(settings, self._roles)
+        self.router = Router(budgeted, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
         """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
@@ -84,10 +89,19 @@ class App:
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
+        self.roles = self._role_runner()
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news += [self.remembering.hear_news, self._tell_people]
         if mind is not None or watch.live:
             watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
+
+    def _role_runner(self) -> RoleRunner:
+        def scene_of(validators: Sequence[Validator], options: Mapping[str, str]) -> Scene:
+            watch = self.watch
+            return Scene(self.settings, validators, watch.fleet, watch.reach, self.store, self.clock, self.memory, options)
+
+        router = self.router if self.watch.live else None
+        return RoleRunner(self.registry, self._roles, scene_of, self.watch.validators, router, self.memory)
 
     async def _tell_people(self, news: News) -> None:
         """What an action needs of people, and how it ended."""
@@ -100,7 +114,7 @@ class App:
                 await self.teller.action_done({**news.action, "text": news.text})
 
     def _decider(self, mind: Mind) -> Decider:
-        role = role_named(load_roles(self.settings), ON_CALL)
+        role = role_named(self._roles, ON_CALL)
         return Decider(self.watch, role, mind, partial(similar, self.memory), partial(search, self.memory))
 
     async def claim(self) -> None:
@@ -129,6 +143,8 @@ class App:
             group.create_task(self.watch.run())
             group.create_task(self.responder.keep())
             group.create_task(self.remembering.keep())
+            if self.watch.live:
+                group.create_task(run_scheduled(self.roles, self.store, self.clock))
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""

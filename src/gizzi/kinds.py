@@ -166,6 +166,34 @@ class Workflow:
 
 
 @dataclass(frozen=True, slots=True)
+class RoleTask:
+    """What a role does, its facts gathered by code. See `task`."""
+
+    name: str
+    run: Callable[..., Any]
+    wants: tuple[str, ...]
+    awaits: bool
+    summary: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportItem:
+    """One thing that a role found.
+
+    about: the validator, chain or file it concerns. evidence: (observation id or place, what was seen there). proposal: the exact change
+    or command that is suggested; nobody carries it out by itself. next_at: when it breaks, epoch seconds, where that can be foreseen.
+    """
+
+    text: str
+    severity: Severity = "low"
+    about: str = ""
+    evidence: tuple[tuple[str, str], ...] = ()
+    proposal: str | None = None
+    next_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Panel:
     """A table, a number or a series on the pages and in the terminal. See `panel`."""
 
@@ -195,4 +223,4 @@ class Wire:
             raise ConfigError(f"the wire {self.name!r} in {self.where} failed for {model.id}: {type(error).__name__}: {error}") from None
 
 
-Extension = Rule | Source | Strategy | Action | Notifier | Workflow | Panel | Wire
+Extension = Rule | Source | Strategy | Action | Notifier | Workflow | Panel | Wire | RoleTask

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from gizzi.clock import seconds
 from gizzi.config import Settings, Validator
 from gizzi.errors import ConfigError
-from gizzi.kinds import MARK, NEVER, Action, Notifier, Panel, Rule, RuleScope, Severity, Source, Strategy, Wire, Workflow
+from gizzi.kinds import MARK, NEVER, Action, Notifier, Panel, RoleTask, Rule, RuleScope, Severity, Source, Strategy, Wire, Workflow
 
 _STRATEGY_GETS = ("task", "candidates", "spend", "settings")
 _NOTIFIER_GETS = ("http", "settings", "url", "message")
@@ -184,6 +184,20 @@ def workflow(name: str) -> Callable[[_Function], _Function]:
         if not inspect.iscoroutinefunction(function):
             raise ConfigError(f"the workflow {name!r} in {_where(function)} must be an async function")
         setattr(function, MARK, Workflow(name, function, _wants(function), _summary(function), _where(function)))
+        return function
+
+    return mark
+
+
+def task(name: str) -> Callable[[_Function], _Function]:
+    """Mark a function (async, or plain and then run in a thread) as what a role's task of that name does to gather its facts.
+
+    Its parameters are filled by name: scene (what the role may look at), or one of the scene's own parts: validators, settings, store,
+    clock; any other is an option of `gizzi role run`, text or None. It returns a list of `ReportItem`, the gravest first, or text.
+    """
+
+    def mark(function: _Function) -> _Function:
+        setattr(function, MARK, RoleTask(name, function, _wants(function), _awaits(function), _summary(function), _where(function)))
         return function
 
     return mark

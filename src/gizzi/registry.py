@@ -21,11 +21,11 @@ from typing import Any, Generic, TypeVar
 from gizzi.clock import seconds
 from gizzi.config import Settings, nearest
 from gizzi.errors import ConfigError, NotFound
-from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Rule, Source, Strategy, Wire, Workflow
+from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, RoleTask, Rule, Source, Strategy, Wire, Workflow
 
 _Item = TypeVar("_Item", bound=Extension)
 
-_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
+_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers", "gizzi.tasks")
 _WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
 _CHOOSERS = ("rules", "strategies", "learned_choice")
 _BUILT_IN_MODULES = (*(f"gizzi.models.{name}" for name in _CHOOSERS), *(f"gizzi.models.wire_{name}" for name in _WIRES))
@@ -78,6 +78,7 @@ class Registry:
     actions: Table[Action] = field(default_factory=lambda: Table[Action]("action"))
     notifiers: Table[Notifier] = field(default_factory=lambda: Table[Notifier]("notifier"))
     workflows: Table[Workflow] = field(default_factory=lambda: Table[Workflow]("workflow"))
+    tasks: Table[RoleTask] = field(default_factory=lambda: Table[RoleTask]("task"))
     panels: Table[Panel] = field(default_factory=lambda: Table[Panel]("panel"))
     wires: Table[Wire] = field(default_factory=lambda: Table[Wire]("wire"))
     model_rows: list[tuple[str, Any]] = field(default_factory=list)
@@ -100,6 +101,7 @@ class Registry:
             Notifier: self.notifiers,
             Workflow: self.workflows,
             Panel: self.panels,
+            RoleTask: self.tasks,
             Wire: self.wires,
         }
         return tables[type(item)]
