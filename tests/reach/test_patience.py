@@ -58,6 +58,7 @@ def test_a_hang_is_known_after_both_waits() -> None:
         node = PatientNode(SlowNode(), 3)
         assert await took_s(node.rpc(SIX, "system_health")) == (3, "timeout: system_health did not answer in 3 s")
         assert await took_s(node.rpc(SIX, "system_health")) == (LONGEST_S, "timeout: system_health did not answer in 10 s")
+        assert [(await took_s(node.rpc(SIX, "system_health")))[0] for _ in range(3)] == [3, LONGEST_S, 3], "and so on"
         assert await took_s(node.metrics(SIX, frozenset())) == (3, "timeout: the metrics page did not answer in 3 s")
 
     run_simulated(main())

@@ -49,7 +49,7 @@ class Heights:
 
 
 async def collect(url: str, node: Any, height: int | None = None) -> dict[str, Any]:
-    return await rpc(Validator(number=1, rpc_url=url), node, Heights(height), Settings())
+    return await rpc(Validator(number=1, rpc_url=url), node, Heights(height), Settings(), {})
 
 
 async def test_a_real_runtime_is_read_as_it_grows_and_reorganises(chain: str, node: HttpNode) -> None:

@@ -19,7 +19,7 @@ class PatientNode:
     """Every call of `inner` under a time-out of its own.
 
     The first lasts `timeout_s`. After one that ran out, that endpoint gets LONGEST_S, until it answers within `timeout_s` again: slow is
-    not down, and a hang is known after both.
+    not down, and a hang is known after both. Then it begins anew, for what waits on a hang that has ended meanwhile waits in vain.
     """
 
     def __init__(self, inner: Node, timeout_s: float) -> None:
@@ -43,7 +43,7 @@ class PatientNode:
         try:
             answer = await within(limit_s, call)
         except TimeoutError:
-            self._slow.add(endpoint)
+            self._slow ^= {endpoint}
             raise SourceError("timeout", f"{what} did not answer in {limit_s:.3g} s") from None
         if slow and asyncio.get_running_loop().time() - started < self._timeout_s:
             self._slow.discard(endpoint)

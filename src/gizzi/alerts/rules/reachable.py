@@ -77,7 +77,7 @@ def node_down(v: ValidatorView, fleet: ChainView) -> Answer:
 @rule(
     "node_unresponsive",
     severity="high",
-    hold="11s",  # a second until it is asked again, and the ten that a slow node then gets: it has answered by then
+    hold="13s",  # the ten that a slow node gets when it is asked again, and three more: what ended meanwhile is seen to have ended
     needs=("metrics_up", "rpc_up"),
     explains=("metrics_down", "metrics_unreadable", "rpc_down", *_STATE, *_DUTIES, *_NETWORK),
 )
