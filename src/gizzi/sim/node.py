@@ -191,7 +191,7 @@ class SimNode:
         self.authoring = works and not self.has("best_stall")
         self.own_voting = works and not self.has("not_voting")
         if self.votes:
-            self.chain.set_voting(self.identity.ss58, self.own_voting or self.has("twin") is not None)
+            self.chain.set_voting(self.identity.ss58, self.own_voting or self.has("twin") is not None, at)
         (self.chain.idle.discard if self.own_voting else self.chain.idle.add)(self)
         silent = not works or self.has("para_silent") is not None
         if silent and self._para_silent_from is None:

@@ -39,6 +39,7 @@ def look(watch: Watch, number: int) -> Look | None:
     now = watch.clock.now()
     view, chain = watch.fleet.view(number, now), watch.fleet.chain_view(validator.chain, now)
     own = [alert for alert in watch.book.alerts.values() if alert.subject == validator_subject(number)]
+    firing = [alert for alert in own if alert.state == "firing"]
     return Look(
         at=now,
         number=number,
@@ -49,8 +50,9 @@ def look(watch: Watch, number: int) -> Look | None:
         rejoined=rejoined(view, chain),
         seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
         health=health_of(view, own)[0],
-        alerts=sorted({alert.rule for alert in own if alert.state == "firing"}),
+        alerts=sorted({alert.rule for alert in firing}),
         settles=watch.settles(number, now),
+        recovering=bool(firing) and all(alert.clear_since is not None for alert in firing),
     )
 
 
