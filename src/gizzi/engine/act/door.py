@@ -105,6 +105,7 @@ class Door:
 
         Raises InDoubt where an earlier attempt got as far as this.
         """
+        await self.world.freshen((await self.row(number))["validator"])
         looks = await self._looks(number)
         before = looks.get("target")
         now = self.clock.now()

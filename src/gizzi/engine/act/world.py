@@ -6,18 +6,23 @@ from typing import Protocol
 
 from gizzi.alerts.alert import validator_subject
 from gizzi.engine.act.verdict import Look
-from gizzi.engine.watch import Watch
+from gizzi.engine.watch import STEP_S, Watch
 from gizzi.fleet.status import health_of
 from gizzi.fleet.view import ChainView, ValidatorView
 
 BLOCKS_BEHIND = 2
 FEWEST_PEERS = 3
 VOTES_WITHIN_S = 60.0
+FROM_ITS_HOST = ("unclean_stop", "genesis_line", "own_equivocations")
 
 
 class World(Protocol):
     async def look(self, number: int) -> Look | None:
         """What is known of it now; None where it is no validator of this fleet."""
+        ...
+
+    async def freshen(self, number: int) -> None:
+        """Have it looked at once more before something is done to it: what its host tells is else up to half a minute old."""
         ...
 
 
@@ -29,6 +34,19 @@ class WatchWorld:
 
     async def look(self, number: int) -> Look | None:
         return look(self._watch, number)
+
+    async def freshen(self, number: int) -> None:
+        watch = self._watch
+        if number not in watch.fleet.validators:
+            return
+        asked_at = watch.clock.now()
+        tracks = watch.fleet.histories[number].tracks
+        watch.collector.ask_again(number, FROM_ITS_HOST)
+        waited_for = [tracks[name] for name in FROM_ITS_HOST if name in tracks]
+        while watch.clock.now() < asked_at + watch.settings.collect.timeout_s + STEP_S:
+            if all(track.at >= asked_at for track in waited_for):
+                return
+            await watch.clock.sleep(STEP_S)
 
 
 def look(watch: Watch, number: int) -> Look | None:
