@@ -67,7 +67,7 @@ class Truth:
             incident.alerts[alert.key] = alert
         facts = {n: replace(self.facts.get(n, CLEAN), up=n not in self.down) for n in self.target}
         facts |= {n: given for n, given in self.facts.items() if given.up is None}
-        return reflex.Situation(incident, self._fleet(), facts, self.reserve, self.restart_failed, NOW)
+        return reflex.Situation(incident, self._fleet(), facts, self.reserve, self.restart_failed, now=NOW)
 
     def _fleet(self) -> ChainView:
         votes = ChainHistory()

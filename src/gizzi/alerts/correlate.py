@@ -132,6 +132,7 @@ class Correlator:
         self._closed.remove(incident)
         self.open[incident.id] = incident
         incident.state, incident.resolved_at, incident.acknowledged_by = "triggered", None, None
+        incident.decision = None  # what was decided then is done, and is decided anew
         _add(incident, alert)
         changes.append(Change(incident, now, "reopened", f"{alert.rule} is back: {alert.text}"))
         self._redecide(incident, now)

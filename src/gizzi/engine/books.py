@@ -26,6 +26,8 @@ CONTROL_EVERY_S = 2.0
 """How often what other processes wrote is looked for."""
 SAY_AGAIN_S = 60.0
 """A store that goes on failing is told this often."""
+RESTARTS_OF_S = 1800.0
+"""For so long it counts which restarts were ours, and which of them did not help."""
 STATE_NEWS = {"opened", "reopened", "resolved", "merged"}
 """Changes that set an incident's state; with any other, a person's acknowledgement in the store stands."""
 
@@ -45,6 +47,8 @@ class Books:
         self.mutes: list[Silence | Maintenance] = []
         self._acknowledged: dict[int, str] = {}
         self.tried: dict[int, str] = {}
+        self.restarted: dict[int, float] = {}
+        self.unhelped: list[tuple[str | None, str, int]] = []
         self._newly_tried: set[int] = set()
         self.trouble: str | None = None
 
@@ -122,6 +126,9 @@ class Books:
         silences, windows = await self._store.mute_rows(self._clock.now())
         self._acknowledged = await self._store.acknowledged()
         tried = await self._store.run(rows.tried)
+        now = self._clock.now()
+        self.restarted = await self._store.run(lambda c: rows.restarted(c, now, RESTARTS_OF_S))
+        self.unhelped = await self._store.run(lambda c: rows.unhelped(c, now, RESTARTS_OF_S))
         self._newly_tried |= {incident for incident, how in tried.items() if self.tried.get(incident) != how}
         self.tried = tried
         self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]

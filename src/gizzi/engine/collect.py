@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +127,13 @@ class Collector:
         """One endless coroutine per poll."""
         began_at = asyncio.get_running_loop().time()
         return [self._loop(poll, began_at + poll.phase_s) for poll in self.polls]
+
+    def ask_again(self, number: int, names: Iterable[str]) -> None:
+        """Ask those sources of a validator now that can give any of these observations; their usual turns stay."""
+        wanted = set(names)
+        for poll in self._of_validator.get(number, ()):
+            if poll.nap is not None and wanted.intersection(poll.source.gives):
+                _wake(poll.nap, True)
 
     async def once(self) -> None:
         """Ask everything once, and what failed once more after a second."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,6 +16,8 @@ from gizzi.fleet.view import ChainView, ValidatorView
 SLOT_GAP_S = 120.0
 """A pause of the whole chain shorter than this is taken for skipped slots; chain_stalled escalates once it lasts longer."""
 PLANNED_S = 900.0
+OURS_WITHIN_S = 300.0
+"""A process that began so soon after a restart of ours is that restart's."""
 LOOK_AGAIN_S = 30.0
 """A decision to wait is looked at again this often."""
 
@@ -25,6 +27,7 @@ class Situation:
     """What the conditions look at.
 
     facts: of each validator of the incident. reserve: authorities kept in hand. restart_failed: a restart of ours did not help here.
+    restarted: when we restarted which validators of late. unhelped: those of its chain whom that did not help against the same rule.
     """
 
     incident: Incident
@@ -32,7 +35,14 @@ class Situation:
     facts: Mapping[int, Facts]
     reserve: int = 2
     restart_failed: bool = False
+    restarted: Mapping[int, float] = field(default_factory=dict)
+    unhelped: frozenset[int] = frozenset()
     now: float = 0.0
+
+    def is_ours(self, number: int, started_at: float) -> bool:
+        """Whether it was we who started its process at that time."""
+        since = self.restarted.get(number)
+        return since is not None and since - 2.0 <= started_at <= since + OURS_WITHIN_S
 
     def views(self) -> list[ValidatorView]:
         return [v for v in self.fleet.validators if v.number in self.incident.validators] if self.fleet else []
@@ -73,14 +83,17 @@ def _session_change(s: Situation) -> bool:
 
 
 def _planned_restarts(s: Situation) -> bool:
-    """At least two other validators of the chain came back from a clean restart within the last minutes."""
+    """At least two other validators of the chain came back from a clean restart within the last minutes, by another hand than ours."""
     if s.fleet is None:
         return False
     others = [v for v in s.fleet.validators if v.number not in s.incident.validators or v.up]
-    restarted = [
-        v for v in others if v.up and v.moved("process_start_at") and not v.unclean_stop and s.now - (v.process_start_at or 0) < PLANNED_S
-    ]
+    restarted = [v for v in others if v.up and v.moved("process_start_at") and not v.unclean_stop and _was_planned(v, s)]
     return len(restarted) >= 2
+
+
+def _was_planned(v: ValidatorView, s: Situation) -> bool:
+    started_at = v.process_start_at or 0.0
+    return s.now - started_at < PLANNED_S and not s.is_ours(v.number, started_at)
 
 
 CONDITIONS: dict[str, Callable[[Situation], bool]] = {
@@ -97,6 +110,7 @@ CONDITIONS: dict[str, Callable[[Situation], bool]] = {
     "twin": lambda s: any(f.twin_running for f in s.facts.values()),
     "db_lost": lambda s: any(f.db_lost for f in s.facts.values()),
     "restart_failed": lambda s: s.restart_failed,
+    "restarts_fail": lambda s: len(s.unhelped - set(s.incident.validators)) >= 2,
 }
 
 

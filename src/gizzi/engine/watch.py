@@ -267,8 +267,18 @@ class Watch:
     def _situation(self, incident: Incident, now: float) -> reflex.Situation:
         fleet = self.fleet.chain_view(incident.chain, now) if incident.chain in self.chains else None
         facts = {number: self._facts_to_decide_on(number, now) for number in incident.validators if number in self.fleet.validators}
-        failed = incident.id in self.books.tried
-        return reflex.Situation(incident, fleet, facts, self.settings.policy.reserve, restart_failed=failed, now=now)
+        books = self.books
+        unhelped = {number for chain, rule, number in books.unhelped if (chain, rule) == (incident.chain, incident.rule)}
+        return reflex.Situation(
+            incident,
+            fleet,
+            facts,
+            self.settings.policy.reserve,
+            restart_failed=incident.id in books.tried,
+            restarted=books.restarted,
+            unhelped=frozenset(unhelped),
+            now=now,
+        )
 
     def _decided(self, incident: Incident, thought: Thought, now: float) -> list[Change]:
         decision = thought.decision

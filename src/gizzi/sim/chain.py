@@ -67,8 +67,8 @@ class SimChain:
         self.round_at = start_at
         self.pause_until = 0.0
         self.finality_stalls = 0
-        self.absent: set[str] = set()
-        """SS58 ids that cast no votes now."""
+        self.absent: dict[str, float] = {}
+        """SS58 ids that cast no votes now, and since when."""
         self.idle: set[SimNode] = set()
         """Nodes whose own vote counters stand still."""
         self._absent_version = 0
@@ -141,9 +141,12 @@ class SimChain:
         """One more (or one fewer) reason why finality stands still."""
         self.finality_stalls += by
 
-    def set_voting(self, ss58: str, votes: bool) -> None:
+    def set_voting(self, ss58: str, votes: bool, at: float) -> None:
         if (ss58 in self.absent) == votes:
-            (self.absent.discard if votes else self.absent.add)(ss58)
+            if votes:
+                del self.absent[ss58]
+            else:
+                self.absent[ss58] = at
             self._absent_version += 1
 
     # what it shows

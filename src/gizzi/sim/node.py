@@ -155,6 +155,7 @@ class SimNode:
             self.stopped_at = at
             self._log_end(at)
         self.running = runs
+        self._lose_database(at)
         self._settle_work(at)
         self._settle_gates()
         self._cap = self._capped if any(a.fault.kind in _CAPPING for a in self.faults) else None
@@ -176,6 +177,15 @@ class SimNode:
             self.write(at, log.genesis_line(self.chain))
         self.write(at, log.identity_line(self.identity))
 
+    def _lose_database(self, at: float) -> None:
+        """A node that is kept from running has begun once on its empty database, and says so in its log."""
+        if self.running or at < self.away_until and not any(a.fault.kind in DOWN for a in self.faults):
+            return
+        lost = self.has("db_lost")
+        if lost is not None and (self.genesis_at is None or self.genesis_at < lost.since):
+            self._start_process(at)
+            self._log_end(at)
+
     def _log_end(self, at: float) -> None:
         for line in log.end_lines(clean=not self.has("unclean_stop")):
             self.write(at, line, log.SYSTEMD)
@@ -191,7 +201,7 @@ class SimNode:
         self.authoring = works and not self.has("best_stall")
         self.own_voting = works and not self.has("not_voting")
         if self.votes:
-            self.chain.set_voting(self.identity.ss58, self.own_voting or self.has("twin") is not None)
+            self.chain.set_voting(self.identity.ss58, self.own_voting or self.has("twin") is not None, at)
         (self.chain.idle.discard if self.own_voting else self.chain.idle.add)(self)
         silent = not works or self.has("para_silent") is not None
         if silent and self._para_silent_from is None:

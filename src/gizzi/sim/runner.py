@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +16,16 @@ from gizzi.alerts.message import Message
 from gizzi.app import open_app
 from gizzi.clock import SimulatedClock, run_simulated
 from gizzi.config import Settings
+from gizzi.engine.decide.mind import Mind, ScriptedMind
 from gizzi.engine.tell.channels import Channel
 from gizzi.kinds import Notifier
 from gizzi.sections import Notify
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.judge import judge
+from gizzi.sim.oracle import Oracle
+from gizzi.sim.people import play
 from gizzi.sim.scenario import Scenario, load_scenario
+from gizzi.sim.ways import FleetSsh
 from gizzi.store import open_store
 
 NO_PLUGINS = {"folder": "/nonexistent"}
@@ -26,17 +33,27 @@ PERSON = "person://on-call"
 """The channel of the person whom a scenario tells."""
 
 
-def run_scenario(folder: Path | str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. told: the titles of the messages that a person would have had."""
+
+    incidents: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    violations: list[str]
+    told: list[str]
+
+
+def run_scenario(folder: Path | str, mind: Callable[[Scenario], Mind | None] | None = None) -> dict[str, Any]:
     """Play one scenario to its end and judge it. Raises ConfigError where it cannot be read.
 
     Returns the object that `gizzi scenario run --json` prints; `opened_s` and `resolved_s` count from the first fault that names one of
-    the incident's validators, and are None where no fault does.
+    the incident's validators, and are None where no fault does. mind: who thinks instead of the scenario's own `[[replies]]`.
     """
     scenario = load_scenario(folder)
     gc.freeze()
     started = time.perf_counter()
     try:
-        incidents, actions, told = run_simulated(_play(scenario))
+        played = run_simulated(_play(scenario, mind(scenario) if mind else _scripted(scenario)))
     finally:
         gc.unfreeze()
     wall_s = time.perf_counter() - started
@@ -44,31 +61,37 @@ def run_scenario(folder: Path | str) -> dict[str, Any]:
         "scenario": scenario.name,
         "passed": True,
         "failures": [],
-        "incidents": incidents,
-        "actions": actions,
-        "violations": [],
-        "notifications": len(told),
-        "cost_usd": "0",
+        "incidents": played.incidents,
+        "actions": played.actions,
+        "violations": played.violations,
+        "notifications": len(played.told),
+        "cost_usd": str(sum((Decimal(incident["cost_usd"]) for incident in played.incidents), Decimal(0))),
         "simulated_s": scenario.duration_s,
         "wall_s": round(wall_s, 3),
     }
-    result["failures"] = judge(scenario, {**result, "notifications": told})
+    result["failures"] = judge(scenario, result)
     result["passed"] = not result["failures"]
     return result
 
 
-async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """The incidents, the actions, and the titles of the messages that a person would have had."""
+def _scripted(scenario: Scenario) -> Mind | None:
+    """The models of its replies; None where it has none, and the reflex tier decides."""
+    return ScriptedMind(scenario.replies) if scenario.replies else None
+
+
+async def _play(scenario: Scenario, mind: Mind | None) -> Played:
     clock = SimulatedClock()
     fleet = scenario.fleet(clock)
     store = open_store("sqlite://")
     settings = settings_for(fleet).model_copy(update={"policy": scenario.policy, "notify": Notify.model_validate({"urls": [PERSON]})})
-    async with open_app(settings, clock=clock, reach=fleet.reach(), store=store, live=False) as app:
+    oracle = Oracle(fleet, scenario.policy, FleetSsh(fleet))
+    reach = replace(fleet.reach(), ssh=oracle)
+    async with open_app(settings, clock=clock, reach=reach, store=store, live=False, mind=mind) as app:
         told = keep_messages(app.teller.channels)
-        telling = asyncio.create_task(app.teller.run())
         watching = asyncio.create_task(app.work())
+        beside = [asyncio.create_task(app.teller.run()), asyncio.create_task(play(scenario.people, app, oracle))]
         await asyncio.wait({watching}, timeout=scenario.duration_s)
-        for task in (watching, telling):
+        for task in (watching, *beside):
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -82,7 +105,8 @@ async def _play(scenario: Scenario) -> tuple[list[dict[str, Any]], list[dict[str
         since = None if fault_s is None else fleet.start_at + fault_s
         row["opened_s"] = None if since is None else round(opened_at - since, 3)
         row["resolved_s"] = None if since is None or resolved_at is None else round(resolved_at - since, 3)
-    return sorted(rows, key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-")))), actions, told
+    rows.sort(key=lambda row: (row["opened_at"], int(row["id"].removeprefix("inc-"))))
+    return Played(rows, actions, oracle.violations(actions), told)
 
 
 def keep_messages(channels: dict[str, Channel]) -> list[str]:

@@ -30,6 +30,18 @@ class Reply(_Table):
     text: str
 
 
+class Person(_Table):
+    """What somebody does at a time. validator: None means all; for approve and deny, whichever is asked for first from then on.
+
+    for_s: how long a maintenance lasts.
+    """
+
+    at_s: float = Field(ge=0)
+    does: Literal["maintenance", "approve", "deny", "stop", "resume"]
+    validator: int | None = None
+    for_s: float = Field(3600.0, gt=0)
+
+
 class ExpectedIncident(_Table):
     """validators: None means any. opened_within_s: counted from the first fault that names one of its validators."""
 
@@ -80,6 +92,7 @@ class _File(_Table):
     chains: list[_ChainTable] = []
     faults: list[dict[str, Any]] = []
     replies: list[Reply] = []
+    people: list[Person] = []
     expect: Expect = Expect()
 
 
@@ -97,6 +110,7 @@ class Scenario:
     policy: Policy
     faults: tuple[Fault, ...]
     replies: tuple[Reply, ...]
+    people: tuple[Person, ...]
     expect: Expect
 
     def fleet(self, clock: Clock) -> SimFleet:
@@ -150,7 +164,7 @@ def read_scenario(raw: Mapping[str, Any], file: Path) -> Scenario:
     chains = _chains(read, file)
     ids = [plan.id for plan in chains]
     faults = tuple(read_fault(fault, f"{file}: [[faults]] #{i}", numbers, ids) for i, fault in enumerate(read.faults, 1))
-    _check_numbers(read.expect, numbers, file)
+    _check_numbers(read, numbers, file)
     return Scenario(
         name=file.resolve().parent.name,
         file=file,
@@ -162,6 +176,7 @@ def read_scenario(raw: Mapping[str, Any], file: Path) -> Scenario:
         policy=read.policy,
         faults=faults,
         replies=tuple(read.replies),
+        people=tuple(read.people),
         expect=read.expect,
     )
 
@@ -219,8 +234,12 @@ def _reject_circle(chains: Iterable[_ChainTable], file: Path) -> None:
             raise ConfigError(f"{file}: [[chains]]: {chain!r} is its own ancestor")
 
 
-def _check_numbers(expect: Expect, numbers: range, file: Path) -> None:
+def _check_numbers(read: _File, numbers: range, file: Path) -> None:
     """A number that is not there could never match."""
+    expect = read.expect
+    for i, person in enumerate(read.people, 1):
+        if person.validator is not None and person.validator not in numbers:
+            raise ConfigError(f"{file}: [[people]] #{i}: there is no validator {person.validator}; there are 1 to {numbers[-1]}")
     named = [number for incident in expect.incidents for number in incident.validators or ()]
     named += [action.validator for action in expect.actions if action.validator is not None]
     named += [action.validator for action in expect.never if action.validator is not None]

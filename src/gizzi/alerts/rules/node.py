@@ -106,7 +106,7 @@ def restarts_unplanned(v: ValidatorView, fleet: ChainView, *, within_s: float = 
         return UNKNOWN
     if started_at is not None and v.now - started_at > within_s:
         return None
-    if v.unclean_stop and v.up and started_at is not None:
+    if v.unclean_stop and v.up and started_at is not None and (v.seen_at("unclean_stop") or 0.0) > started_at:
         return f"it died with its database open and started again {duration_text(max(0.0, v.now - started_at))} ago"
     times = _starts(v, within_s)
     if times >= many:

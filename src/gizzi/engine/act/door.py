@@ -105,6 +105,7 @@ class Door:
 
         Raises InDoubt where an earlier attempt got as far as this.
         """
+        await self.world.freshen((await self.row(number))["validator"])
         looks = await self._looks(number)
         before = looks.get("target")
         now = self.clock.now()
@@ -195,6 +196,8 @@ class Door:
         target = looks.get("target")
         if answer.permission == "ask" and target is not None and target.settles:
             return dataclasses.replace(answer, for_now=True)
+        if answer.permission == "allow" and target is not None and target.recovering and row["incident"] is not None:
+            return Answer("ask", ("it seems to be well again: what fired on it was just seen not to hold",), for_now=True)
         held = self._held(connection, row["validator"]) if answer.permission == "allow" else None
         return Answer("ask", (held,), for_now=False) if held else answer
 

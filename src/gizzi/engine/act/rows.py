@@ -60,6 +60,18 @@ def lately(connection: Connection, now: float, span_s: float = DAY_S) -> list[di
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
+def restarted(connection: Connection, now: float, span_s: float) -> dict[int, float]:
+    """When each validator was last started or restarted by us, within the span; also where it failed."""
+    return {row["validator"]: row["intent_at"] for row in lately(connection, now, span_s) if row["action"] in ("restart", "start")}
+
+
+def unhelped(connection: Connection, now: float, span_s: float) -> list[tuple[str | None, str, int]]:
+    """(chain, the incident's rule, validator) of each action within the span that was seen not to help."""
+    query = select(incidents.c.chain, incidents.c.rule, actions.c.validator).join(incidents, incidents.c.id == actions.c.incident)
+    query = query.where(and_(actions.c.verdict.in_(("not_resolved", "worse")), actions.c.verdict_at > now - span_s))
+    return [(row.chain, row.rule, row.validator) for row in connection.execute(query)]
+
+
 def made_worse(connection: Connection, now: float) -> list[dict[str, Any]]:
     """Actions of the last day with the verdict worse whose incident nobody has acknowledged; those of no incident too."""
     unseen = (

@@ -6,18 +6,23 @@ from typing import Protocol
 
 from gizzi.alerts.alert import validator_subject
 from gizzi.engine.act.verdict import Look
-from gizzi.engine.watch import Watch
+from gizzi.engine.watch import STEP_S, Watch
 from gizzi.fleet.status import health_of
 from gizzi.fleet.view import ChainView, ValidatorView
 
 BLOCKS_BEHIND = 2
 FEWEST_PEERS = 3
 VOTES_WITHIN_S = 60.0
+FROM_ITS_HOST = ("unclean_stop", "genesis_line", "own_equivocations")
 
 
 class World(Protocol):
     async def look(self, number: int) -> Look | None:
         """What is known of it now; None where it is no validator of this fleet."""
+        ...
+
+    async def freshen(self, number: int) -> None:
+        """Have it looked at once more before something is done to it: what its host tells is else up to half a minute old."""
         ...
 
 
@@ -30,6 +35,19 @@ class WatchWorld:
     async def look(self, number: int) -> Look | None:
         return look(self._watch, number)
 
+    async def freshen(self, number: int) -> None:
+        watch = self._watch
+        if number not in watch.fleet.validators:
+            return
+        asked_at = watch.clock.now()
+        tracks = watch.fleet.histories[number].tracks
+        watch.collector.ask_again(number, FROM_ITS_HOST)
+        waited_for = [tracks[name] for name in FROM_ITS_HOST if name in tracks]
+        while watch.clock.now() < asked_at + watch.settings.collect.timeout_s + STEP_S:
+            if all(track.at >= asked_at for track in waited_for):
+                return
+            await watch.clock.sleep(STEP_S)
+
 
 def look(watch: Watch, number: int) -> Look | None:
     """One validator now, from the loop's own histories."""
@@ -39,6 +57,7 @@ def look(watch: Watch, number: int) -> Look | None:
     now = watch.clock.now()
     view, chain = watch.fleet.view(number, now), watch.fleet.chain_view(validator.chain, now)
     own = [alert for alert in watch.book.alerts.values() if alert.subject == validator_subject(number)]
+    firing = [alert for alert in own if alert.state == "firing"]
     return Look(
         at=now,
         number=number,
@@ -49,8 +68,9 @@ def look(watch: Watch, number: int) -> Look | None:
         rejoined=rejoined(view, chain),
         seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
         health=health_of(view, own)[0],
-        alerts=sorted({alert.rule for alert in own if alert.state == "firing"}),
+        alerts=sorted({alert.rule for alert in firing}),
         settles=watch.settles(number, now),
+        recovering=bool(firing) and all(alert.clear_since is not None for alert in firing),
     )
 
 

@@ -12,6 +12,7 @@ _CONDITIONS = {
     "db_lost": "its database is lost",
     "unclean_stop": "it did not stop cleanly",
     "restart_failed": "a restart has not helped",
+    "restarts_fail": "restarts have not helped others with the same trouble",
     "over_budget": "more validators are missing than the quorum can spare",
 }
 
