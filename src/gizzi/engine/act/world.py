@@ -50,7 +50,7 @@ def look(watch: Watch, number: int) -> Look | None:
         seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
         health=health_of(view, own)[0],
         alerts=sorted({alert.rule for alert in own if alert.state == "firing"}),
-        settles=watch.settles(number, now),
+        settles=watch.is_new(now) or watch.settles(number, now),
     )
 
 
