@@ -22,6 +22,7 @@ WRITES = ("restart",)
 TRY_AGAIN_S = 5.0
 LOOK_FOR_WISHES_S = 1.0
 LOOK_FOR_STRAYS_S = 30.0
+MOST = 100_000
 
 
 class Responder:
@@ -46,7 +47,7 @@ class Responder:
         try:
             await self.runs.open()
             await self._patiently(self._settle_strays)
-            for row in await self._patiently(self._store.incident_rows, open_only=True):
+            for row in await self._patiently(self._store.incident_rows, open_only=True, limit=MOST):
                 await self._patiently(self._begin_if_new, row["id"])
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_decided())
