@@ -83,7 +83,9 @@ class App:
         self.router = Router(budgeted, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
         """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
-        self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
+        fleet = settings.model_copy(update={"validators": tuple(watch.validators)})
+        """With those that a Prometheus server named."""
+        self.door = Door(fleet, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
         self.actions = ActionDesk(store, self.clock)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
@@ -107,10 +109,10 @@ class App:
         """What an action needs of people, and how it ended."""
         if news.approval is not None:
             await self.teller.approval_asked({**news.action, **news.approval})
-        elif news.kind in ENDS:
+        elif news.kind in (*ENDS, "acting"):
             for approval in await self.actions.of_action(news.action["id"]):
                 await self.teller.approval_ended(approval)
-            if news.action["outcome"] is not None or news.needs_person:
+            if news.kind != "acting" and (news.action["outcome"] is not None or news.needs_person):
                 await self.teller.action_done({**news.action, "text": news.text})
 
     def _decider(self, mind: Mind) -> Decider:
@@ -130,6 +132,26 @@ class App:
                 group.create_task(self.work())
                 group.create_task(self.teller.run())
                 group.create_task(ping_while_well(self.watch, self.settings.notify))
+        except BaseExceptionGroup as failures:
+            known = failures.subgroup(GizziError)
+            raise (known.exceptions[0] if known else failures) from None
+        finally:
+            with suppress(GizziError):
+                await self.store.drop_lease(self._holder)
+
+    async def see_to(self, wish: int) -> None:
+        """Watch as the only loop on this store, and carry out one wish to its end, if the guard lets it; nothing else is begun.
+
+        Raises StoreTaken.
+        """
+        await self.claim()
+        self.watch.thinking = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(one) for one in (self._renew(), self.watch.run(), self.remembering.keep())]
+                await self.responder.see_to(wish)
+                for task in beside:
+                    task.cancel()
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)
             raise (known.exceptions[0] if known else failures) from None

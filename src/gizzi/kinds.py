@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from gizzi.clock import seconds
 from gizzi.config import Settings
-from gizzi.errors import ConfigError, GizziError
+from gizzi.errors import ConfigError, GizziError, OutcomeUnknown
 from gizzi.sections import Severity as Severity
 
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
@@ -125,6 +126,18 @@ class Action:
     awaits: bool
     summary: str
     where: str
+
+    async def carry_out(self, given: Mapping[str, Any]) -> str | None:
+        """Its own words for what it did. Raises GizziError: OutcomeUnknown where it ended as no action should, and may have done it."""
+        arguments = {name: given[name] for name in self.wants if name in given}
+        try:
+            said = await self.run(**arguments) if self.awaits else await asyncio.to_thread(self.run, **arguments)
+        except GizziError:
+            raise
+        except Exception as error:
+            said_so = f"the action {self.name} in {self.where} failed: {type(error).__name__}: {error}"
+            raise OutcomeUnknown("internal", f"{said_so}; whether it was carried out is not known") from None
+        return None if said is None else str(said)
 
 
 @dataclass(frozen=True, slots=True)

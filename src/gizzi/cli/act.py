@@ -13,6 +13,7 @@ from gizzi.cli.words import settings_of, who
 from gizzi.clock import LiveClock
 from gizzi.config import Settings
 from gizzi.engine.act.desk import ActionDesk
+from gizzi.errors import GizziError
 from gizzi.store import Store, open_store
 from gizzi.store.store import LEASE_S
 
@@ -38,13 +39,7 @@ async def _act(settings: Settings, action: str, number: int, why: str) -> dict[s
         registry = registries.load(settings)
         wish = await desk.want(settings, registry, action, number, why, who())
         if await _a_loop_runs(store):
-            shown = await _answered(desk, wish)
-            if shown is not None:
-                return shown
-            say("the daemon has not taken it up; asking the guard here")
-            if not await desk.withdraw(wish):
-                return await desk.action(wish)
-            wish = await desk.want(settings, registry, action, number, why, who())
+            return await _answered(desk, wish)
         async with open_app(settings, store=store, lasting=False) as app:
             return await _here(app, desk, wish)
     finally:
@@ -56,41 +51,55 @@ async def _a_loop_runs(store: Store) -> bool:
     return lease is not None and LiveClock().now() - lease[1] < LEASE_S
 
 
-async def _answered(desk: ActionDesk, wish: int) -> dict[str, Any] | None:
-    """What became of it, once it is done, refused or waits for a person; None where nobody took it up in time."""
+async def _answered(desk: ActionDesk, wish: int) -> dict[str, Any]:
+    """What became of it, once it is done, refused or waits for a person. Raises GizziError where the daemon does not take it up."""
     waited_s = 0.0
+    told: list[str] = []
     while True:
         shown = await desk.action(wish)
         if shown["outcome"] is not None or shown["state"] == "closed" or shown["approval"] is not None:
             return shown
-        if shown["state"] == "wanted" and waited_s > ANSWER_WITHIN_S:
-            return None
+        if shown["state"] == "wanted" and waited_s > ANSWER_WITHIN_S and await desk.withdraw(wish):
+            raise GizziError(f"act-{wish}: the daemon has not taken it up in {ANSWER_WITHIN_S:.0f} s, and it is withdrawn; see its log")
+        told = _tell_what_it_waits_for(shown, told)
         await asyncio.sleep(LOOK_EVERY_S)
         waited_s += LOOK_EVERY_S
+
+
+def _tell_what_it_waits_for(shown: dict[str, Any], told: list[str]) -> list[str]:
+    if shown["permission"] == "ask" and not told:
+        told = list(shown["reasons"])
+        say(f"{shown['id']} waits: {'; '.join(told)}")
+    return told
 
 
 async def _here(app: App, desk: ActionDesk, wish: int) -> dict[str, Any]:
     """Without a daemon: watch until the facts are known, ask the guard, and act if it allows. The verdict is awaited too."""
     say("no daemon runs here: looking at the fleet first ...")
-    working = asyncio.create_task(app.work())
+    working = asyncio.create_task(app.see_to(wish))
+    told: list[str] = []
     try:
-        while True:
-            shown = await desk.action(wish)
-            if shown["approval"] is not None or shown["state"] == "closed" or shown["verdict"] is not None or working.done():
-                if working.done():
-                    working.result()
-                return shown
-            await asyncio.sleep(LOOK_EVERY_S)
+        while not working.done() and (shown := await desk.action(wish))["approval"] is None:
+            told = _tell_what_it_waits_for(shown, told)
+            await asyncio.wait({working}, timeout=LOOK_EVERY_S)
+        if working.done():
+            working.result()
+    except GizziError:
+        await desk.withdraw(wish)
+        raise
     finally:
         working.cancel()
         await asyncio.wait({working})
+    await desk.put_back(wish)
+    return await desk.action(wish)
 
 
 def _words(shown: dict[str, Any]) -> list[str]:
     what = f"{shown['id']}: {shown['action']} of validator {shown['validator']}"
     reasons = [f"  {reason}" for reason in shown["reasons"]]
     if shown["approval"] is not None:
-        return [f"{what} waits for a person: gizzi approve {shown['approval']}", *reasons]
+        end = "" if shown["state"] == "proposed" else "; `gizzi watch` carries it out then"
+        return [f"{what} waits for a person: gizzi approve {shown['approval']}{end}", *reasons]
     if shown["outcome"] is None:
         return [f"{what} was not carried out: {shown['detail'] or 'it has not been begun'}", *reasons]
     verdict = f", {shown['verdict'].replace('_', ' ')}" if shown["verdict"] else "; its effect is looked at soon, see `gizzi memory tail`"

@@ -241,6 +241,17 @@ class Watch:
         """Whether it went down so lately that a second signer would not have shown yet."""
         return twin_shows_soon(self.fleet.view(number, now), self._chain_of(number, now))
 
+    def is_new(self, now: float) -> bool:
+        """Whether watching began so lately that who is missing, or what a restart stands on, may not have shown yet."""
+        return now - self.started_at < max(self._absent_show_after_s(), self._facts_show_after_s())
+
+    def _absent_show_after_s(self) -> float:
+        return ChainView.ABSENT_AFTER_S + self.settings.collect.every_s + self.settings.collect.timeout_s
+
+    def _facts_show_after_s(self) -> float:
+        periods = [poll.every_s for poll in self.collector.polls if FACTS.intersection(poll.source.gives)]
+        return max(periods, default=0.0) + self.settings.collect.timeout_s
+
     def _chain_of(self, number: int, now: float) -> Any:
         return self.fleet.chain_view(self.fleet.validators[number].chain, now)
 
@@ -315,14 +326,12 @@ class Watch:
 
         A person is called, or something waited for, at once.
         """
-        collect = self.settings.collect
         watched_s = now - self.started_at
         if decision.action == "restart":
-            return watched_s < ChainView.ABSENT_AFTER_S + collect.every_s + collect.timeout_s
+            return watched_s < self._absent_show_after_s()
         if decision.action != "investigate" or not any(f.unknown() for f in facts.values()):
             return False
-        periods = [poll.every_s for poll in self.collector.polls if FACTS.intersection(poll.source.gives)]
-        return watched_s < max(periods, default=0.0) + collect.timeout_s
+        return watched_s < self._facts_show_after_s()
 
     def _due(self, what: str, now: float, every_s: float) -> bool:
         if now < self._next[what]:

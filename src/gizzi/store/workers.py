@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from gizzi.store.schema import meta
 
@@ -22,6 +22,6 @@ def dead_workers(connection: Connection, seen_since: float) -> list[str]:
     return [row.key.removeprefix(_PREFIX) for row in rows if float(row.value) < seen_since]
 
 
-def forget(connection: Connection, worker: str) -> bool:
-    """Strike it from the list. False where somebody else has just done so: of two that take over, one does."""
-    return connection.execute(delete(meta).where(and_(meta.c.key == _PREFIX + worker))).rowcount == 1
+def forget(connection: Connection, worker: str) -> None:
+    """Strike it from the list."""
+    connection.execute(delete(meta).where(meta.c.key == _PREFIX + worker))

@@ -17,16 +17,17 @@ _APPROVAL = re.compile(r"(?:ap-)?(\d{1,9})", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 
 
-def ask(connection: Connection, row: Mapping[str, Any], answer: Answer, now: float, until: float) -> tuple[int, bool]:
-    """The approval that waits for this action and these reasons, and whether it has just been asked for.
+def ask(connection: Connection, row: Mapping[str, Any], answer: Answer, now: float, until: float) -> dict[str, Any]:
+    """The approval that stands for this action and these reasons.
 
-    One that a person has given or refused stands; where the reasons have changed since, it is asked for anew.
+    One that a person has given or refused stands; where the reasons have changed since, it is asked for anew. One that nobody answered in
+    time is over, whatever the reasons are by now.
     """
-    last = rows.waiting_approval(connection, row["id"])
-    if last is not None and last["state"] in ("waiting", "approved", "denied") and covers(json.loads(last["reasons"]), answer.reasons):
-        return int(last["id"]), False
-    if last is not None and last["state"] in ("waiting", "approved"):
+    last = rows.latest_approval(connection, row["id"])
+    if last is not None and last["state"] in ("waiting", "approved") and not covers(json.loads(last["reasons"]), answer.reasons):
         rows.change_approval(connection, last["id"], last["state"], state="withdrawn", decided_at=now, why="the reasons have changed")
+    elif last is not None and last["state"] in ("waiting", "approved", "denied", "expired"):
+        return last
     new = {
         "action": row["id"],
         "hash": row["hash"],
@@ -35,7 +36,7 @@ def ask(connection: Connection, row: Mapping[str, Any], answer: Answer, now: flo
         "asked_at": now,
         "expires_at": until,
     }
-    return rows.add_approval(connection, new), True
+    return {**new, "id": rows.add_approval(connection, new), "decided_by": None, "why": None}
 
 
 def covers(seen: Sequence[str], reasons: Sequence[str]) -> bool:
@@ -46,7 +47,7 @@ def covers(seen: Sequence[str], reasons: Sequence[str]) -> bool:
 
 def use(connection: Connection, row: Mapping[str, Any], answer: Answer, now: float) -> str | None:
     """Use the approval given for this action. Returns who gave it; None where there is none that is valid now and covers the reasons."""
-    given = rows.waiting_approval(connection, row["id"])
+    given = rows.latest_approval(connection, row["id"])
     if given is None or given["state"] != "approved" or given["expires_at"] <= now or given["hash"] != row["hash"]:
         return None
     if not covers(json.loads(given["reasons"]), answer.reasons):
@@ -81,7 +82,7 @@ def expire(connection: Connection, now: float) -> None:
 
 def withdraw(connection: Connection, action: int, now: float) -> None:
     """Nobody needs to answer any more."""
-    last = rows.waiting_approval(connection, action)
+    last = rows.latest_approval(connection, action)
     if last is not None and last["state"] in ("waiting", "approved"):
         rows.change_approval(connection, last["id"], last["state"], state="withdrawn", decided_at=now)
 

@@ -101,7 +101,7 @@ class ActionDesk:
     async def action(self, number: int) -> dict[str, Any]:
         """An action as faces show it, with the approval that waits for it, if one does. Raises NotFound."""
         row = await self._store.run(lambda c: rows.action(c, number))
-        asked = await self._store.run(lambda c: rows.waiting_approval(c, number))
+        asked = await self._store.run(lambda c: rows.latest_approval(c, number))
         shown = rows.action_json(row)
         shown["approval"] = f"ap-{asked['id']}" if asked and asked["state"] == "waiting" else None
         return shown
@@ -111,6 +111,10 @@ class ActionDesk:
         number = self.number(name)
         found = await self._store.run(lambda c: rows.approvals_of(c, number))
         return [f"ap-{row}" for row in found]
+
+    async def put_back(self, number: int) -> bool:
+        """Leave a wish that waits to whoever runs the loop next. False where it is under way, or over."""
+        return await self._store.run(lambda c: rows.change_action(c, number, "proposed", state="wanted"))
 
     async def withdraw(self, number: int) -> bool:
         """Take back a wish that nobody has taken up. False where somebody has."""

@@ -7,7 +7,6 @@ finds it in doubt: it is never repeated.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -121,13 +120,15 @@ class Door:
             refused = answer.permission == "deny" or (answer.permission == "ask" and by is None)
             back = {"state": "proposed", "intent_at": None, "worker": None} if refused else {"approved_by": by}
             rows.change_action(connection, number, "intent", permission=answer.permission, reasons=json.dumps(list(answer.reasons)), **back)
+            if not refused:
+                approvals.withdraw(connection, number, now)
             return answer if refused else None
 
         return await self.store.run(work)
 
-    async def carry_out(self, number: int) -> str:
-        """Do it, once, and write the outcome: "done" or "failed". Call it only after `begin` let you."""
-        row = await self.store.run(lambda c: rows.action(c, number))
+    async def carry_out(self, row: Mapping[str, Any]) -> str:
+        """Do it, once, and write the outcome, which is returned: "done", "failed" or "in_doubt". Call it only after `begin` let you."""
+        number = row["id"]
         try:
             async with asyncio.timeout(LONGEST_ACTION_S):
                 detail = await self._call(row)
@@ -140,17 +141,22 @@ class Door:
             outcome, detail = "in_doubt", f"it took longer than {LONGEST_ACTION_S:.0f} s; whether it happened is not known"
         while True:
             try:
-                await self.end(number, outcome, detail)
-                return outcome
+                return await self.end(number, outcome, detail)
             except StoreError as error:  # what was done must not be forgotten
                 log.error("outcome_not_stored", action=number, outcome=outcome, error=str(error))
                 await self.clock.sleep(STORE_AGAIN_S)
 
-    async def end(self, number: int, outcome: str, detail: str | None) -> None:
-        """The outcome row of an intent."""
+    async def end(self, number: int, outcome: str, detail: str | None) -> str:
+        """The outcome row of an intent. Returns the outcome that stands: another's, where somebody else was quicker."""
         values = {"state": "ended", "outcome": outcome, "detail": (detail or "")[:2000] or None, "ended_at": self.clock.now()}
-        await self.store.run(lambda c: rows.change_action(c, number, "intent", **values))
+
+        def work(connection: Connection) -> str:
+            rows.change_action(connection, number, "intent", **values)
+            return str(rows.action(connection, number)["outcome"] or "in_doubt")
+
+        stands = await self.store.run(work)
         self.store.version += 1
+        return stands
 
     async def close(self, number: int, verdict: str | None = None, detail: str | None = None) -> None:
         """Nothing follows any more. A verdict, where something was done."""
@@ -194,12 +200,15 @@ class Door:
         situation = self._situation(connection, row, looks)
         answer = permit(Proposal(row["action"], row["validator"]), situation, self.limits)
         target = looks.get("target")
-        if answer.permission == "ask" and target is not None and target.settles:
-            return dataclasses.replace(answer, for_now=True)
+        if answer.permission != "deny" and target is not None and target.settles:
+            early = "it is watched, or down, so lately that who is missing or a second signer may not have shown yet"
+            return Answer("ask", answer.reasons if answer.permission == "ask" else (early,), for_now=True)
         if answer.permission == "allow" and target is not None and target.recovering and row["incident"] is not None:
             return Answer("ask", ("it seems to be well again: what fired on it was just seen not to hold",), for_now=True)
-        held = self._held(connection, row["validator"]) if answer.permission == "allow" else None
-        return Answer("ask", (held,), for_now=False) if held else answer
+        held = self._held(connection, row["validator"]) if answer.permission != "deny" and not answer.for_now else None
+        if held is None:
+            return answer
+        return Answer("ask", (*(answer.reasons if answer.permission == "ask" else ()), held), for_now=False)
 
     def _held(self, connection: Connection, number: int) -> str | None:
         """Why nothing is done to its chain by itself: an action made something worse there, and no person has said they saw it."""
@@ -243,9 +252,7 @@ class Door:
         given: dict[str, Any] = {"validator": self._validator(row["validator"]), "ssh": self._reach.ssh, "settings": self.settings}
         if "ssh" in action.wants and self._reach.ssh is None:
             raise GizziError("nothing can be done over SSH: [ssh] user is not set")
-        arguments = {name: given[name] for name in action.wants if name in given}
-        said = await action.run(**arguments) if action.awaits else await asyncio.to_thread(action.run, **arguments)
-        return None if said is None else str(said)
+        return await action.carry_out(given)
 
     def _validator(self, number: int) -> Validator:
         found = next((v for v in self.settings.validators if v.number == number), None)

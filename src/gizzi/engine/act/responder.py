@@ -21,6 +21,8 @@ WRITES = ("restart",)
 """Decisions that lead to a write."""
 TRY_AGAIN_S = 5.0
 LOOK_FOR_WISHES_S = 1.0
+LOOK_FOR_STRAYS_S = 30.0
+MOST = 100_000
 
 
 class Responder:
@@ -42,15 +44,26 @@ class Responder:
 
     async def keep(self) -> None:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
-        await self.runs.open()
         try:
+            await self.runs.open()
             await self._patiently(self._settle_strays)
-            for row in await self._patiently(self._store.incident_rows, open_only=True):
+            for row in await self._patiently(self._store.incident_rows, open_only=True, limit=MOST):
                 await self._patiently(self._begin_if_new, row["id"])
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._start_decided())
+                group.create_task(self._watch_for_strays())
                 if self._looks_for_wishes:
                     group.create_task(self._start_wanted())
+        finally:
+            await self.runs.close()
+
+    async def see_to(self, wish: int) -> None:
+        """Only this wish, to its end."""
+        try:
+            await self.runs.open()
+            row = await self.response.door.row(wish)
+            await self.runs.start(response.NAME, row["run"], _wished(row))
+            await self.runs.result(row["run"])
         finally:
             await self.runs.close()
 
@@ -62,15 +75,19 @@ class Responder:
         """What people ask for in other processes."""
         while True:
             for row in await self._patiently(self._store.run, rows.wanted):
-                given = {"action": row["action"], "validator": row["validator"], "why": row["why"], "by": row["proposed_by"]}
-                await self._patiently(self.runs.start, response.NAME, row["run"], given)
+                await self._patiently(self.runs.start, response.NAME, row["run"], _wished(row))
             await self._clock.sleep(LOOK_FOR_WISHES_S)
 
+    async def _watch_for_strays(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_FOR_STRAYS_S)
+            await self._patiently(self._settle_strays)
+
     async def _settle_strays(self) -> None:
-        """Actions of processes that ended and kept no run: what was under way is in doubt, what was not begun is not done."""
+        """Actions that nobody carries on: their process kept no run, or the run broke off. What was under way is in doubt then."""
         for row in await self._store.run(rows.unfinished):
-            if row["state"] != "wanted" and not await self.runs.knows(row["run"].removesuffix("/2")):
-                await self.response.settle_stray(row)
+            if row["state"] != "wanted" and not await self.runs.goes_on(row["run"].removesuffix("/2")):
+                await self.response.settle_stray(row["id"])
 
     async def _begin_if_new(self, incident: int) -> None:
         """One run for a decision: none while another is under way, none where this decision has had one."""
@@ -93,6 +110,10 @@ class Responder:
             except StoreError as error:
                 log.error("store_failed", error=str(error))
                 await self._clock.sleep(TRY_AGAIN_S)
+
+
+def _wished(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"action": row["action"], "validator": row["validator"], "why": row["why"], "by": row["proposed_by"]}
 
 
 def _given(row: Mapping[str, Any], decision: Mapping[str, Any], validator: int) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from gizzi.engine.act.door import Door, Suggestion
 from gizzi.engine.act.verdict import Look, judge
 from gizzi.engine.durable import Run
 from gizzi.errors import InDoubt, NotFound, StoreError
+from gizzi.guard import Answer
 
 log = structlog.get_logger("gizzi.act")
 
@@ -26,6 +28,8 @@ ENDS = ("verdict", "not_done", "needs_person")
 
 _Step = TypeVar("_Step", bound=Callable[..., Awaitable[Any]])
 STORE_AGAIN_S = 5.0
+FRESH_WITHIN_S = 60.0
+"""So long a verdict waits for a fresh sight of the validator, as after a restart of ours."""
 
 
 def patient(step: _Step) -> _Step:
@@ -61,6 +65,8 @@ class Response:
 
     door: Door
     on_news: list[Callable[[News], Awaitable[None]]] = field(default_factory=list)
+    _told: set[int] = field(default_factory=set)
+    """Approvals that people have been told of."""
 
     async def respond(
         self,
@@ -74,23 +80,29 @@ class Response:
         evidence: tuple[tuple[str, str], ...] | list[list[str]] = (),
     ) -> dict[str, Any]:
         """Returns the action's row as plain data: its outcome and verdict, or why nothing was done."""
-        number = await run.step("propose", self.propose, run.id, action, validator, why, by, incident, [list(pair) for pair in evidence])
+        given = (incident, [list(pair) for pair in evidence])
+        number: int = await run.step("propose", self.propose, run.id, action, validator, why, by, *given)
+        close, how = await self._attempt(run, number)
+        if how[0] == "not_resolved" and self.door.settings.policy.second_try:
+            # Proposed before the first is closed, so that nobody decides anew meanwhile.
+            second: int = await run.step("propose", self.propose, f"{run.id}/2", action, validator, f"{why} (second try)", by, *given)
+            await run.step("close", self.conclude, number, *how, f"; it is tried a second time, act-{second}")
+            number = second
+            close, how = await self._attempt(run, number)
+        return await run.step("close", close, number, *how)  # type: ignore[no-any-return]
+
+    async def _attempt(self, run: Run, number: int) -> tuple[Callable[..., Awaitable[dict[str, Any]]], Sequence[Any]]:
+        """How it is to be closed, and with what."""
         outcome = "refused"
         while outcome == "refused":
             refusal = await run.step("permission", self.permission, number)
             if refusal is not None:
-                return await run.step("close", self.refuse, number, refusal)  # type: ignore[no-any-return]
+                return self.refuse, (refusal,)
             outcome = await run.step("act", self.act, number)
         if outcome != "done":
-            return await run.step("close", self.give_up, number, outcome)  # type: ignore[no-any-return]
+            return self.give_up, (outcome,)
         await run.sleep(self.door.settings.policy.verify_after_s)
-        verdict = await run.step("verify", self.verify, number)
-        closed: dict[str, Any] = await run.step("close", self.conclude, number, *verdict)
-        if verdict[0] == "not_resolved" and self.door.settings.policy.second_try and not run.id.endswith("/2"):
-            return await self.respond(
-                _Second(run), action=action, validator=validator, why=f"{why} (second try)", by=by, incident=incident, evidence=evidence
-            )
-        return closed
+        return self.conclude, await run.step("verify", self.verify, number)
 
     @patient
     async def propose(
@@ -103,64 +115,77 @@ class Response:
 
     @patient
     async def permission(self, number: int) -> dict[str, Any] | None:
-        """Wait until guard or a person lets it go ahead: None. Else why not, and whether a person is needed."""
+        """Wait until guard or a person lets it go ahead: None. Else why not, and whether a person is needed.
+
+        What passes by itself is waited for until `approval_ttl` after the proposal, a person for as long after the question.
+        """
         row = await self.door.row(number)
-        policy = self.door.settings.policy
-        deadline = row["proposed_at"] + policy.approval_ttl_s
+        ttl_s = self.door.settings.policy.approval_ttl_s
+        until = row["proposed_at"] + ttl_s
         told: tuple[str, ...] = ()
         while True:
             over = await self._is_over(row)
             if over is not None:
                 return {"why": over, "person": False}
             answer = await self.door.ask_guard(number)
-            if answer.permission == "allow":
-                return None
+            now = self.door.clock.now()
+            asked = None
             if answer.permission == "deny":
                 return {"why": f"the guard denies it: {'; '.join(answer.reasons)}", "person": True}
-            now = self.door.clock.now()
-            if not answer.for_now:
-                state = await self._ask_person(row, answer, now, deadline)
-                if state["state"] == "approved":
-                    return None
-                if state["state"] == "denied":
-                    return {"why": f"{state['decided_by']} said no: {state['why'] or 'no reason given'}", "person": False}
-            elif not approvals.covers(told, answer.reasons):
+            if answer.permission == "ask" and not answer.for_now:
+                asked = await self._ask_person(row, answer, now, now + ttl_s)
+                until = max(until, asked["expires_at"])
+            elif answer.permission == "ask" and not approvals.covers(told, answer.reasons):
                 told = answer.reasons
                 await self._tell(number, "waiting", f"not yet: {'; '.join(answer.reasons)}")
-            if now >= deadline:
-                await self.door.store.run(partial(approvals.expire, now=now))
-                what = "what stood against it has not passed" if answer.for_now else "nobody answered"
-                return {"why": f"{what} within {duration_text(policy.approval_ttl_s)}: {'; '.join(answer.reasons)}", "person": True}
-            await self.door.clock.sleep(min(self.door.settings.collect.every_s, max(0.1, deadline - now)))
+            if asked is not None and asked["state"] == "denied":
+                return {"why": f"{asked['decided_by']} said no: {asked['why'] or 'no reason given'}", "person": False}
+            if now >= until:
+                return await self._too_late(answer, asked, now)
+            if answer.permission == "allow" or (asked is not None and asked["state"] == "approved"):
+                return None
+            await self.door.clock.sleep(min(self.door.settings.collect.every_s, max(0.1, until - now)))
+
+    async def _too_late(self, answer: Answer, asked: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
+        await self.door.store.run(partial(approvals.expire, now=now))
+        within = f"within {duration_text(self.door.settings.policy.approval_ttl_s)}"
+        if asked is not None:
+            yes = asked["state"] == "approved"
+            what = f"{asked['decided_by']} said yes too late to be used" if yes else f"nobody answered {within}"
+        else:
+            what = f"it could not be begun {within}" if answer.permission == "allow" else f"what stood against it has not passed {within}"
+        return {"why": f"{what}: {'; '.join(answer.reasons)}", "person": True}
 
     @patient
     async def act(self, number: int) -> str:
         """ "done", "failed", "in_doubt", or "refused" where the guard has changed its mind."""
+        row = await self.door.row(number)
+        what = f"{row['action']} of validator {row['validator']}"
         try:
             answer = await self.door.begin(number)
         except InDoubt as error:
-            row = await self.door.row(number)
-            if row["state"] == "intent":
-                await self.door.end(number, "in_doubt", str(error))
-                return "in_doubt"
-            return str(row["outcome"] or "in_doubt")
+            return await self.door.end(number, "in_doubt", str(error))
         if answer is not None:
             return "refused"
-        row = await self.door.row(number)
-        by = f", approved by {row['approved_by']}" if row["approved_by"] else ""
-        await self._tell(number, "acting", f"{row['action']} of validator {row['validator']} begins{by}")
-        outcome = await self.door.carry_out(number)
-        row = await self.door.row(number)
-        await self._tell(number, "acted", f"{row['action']} of validator {row['validator']}: {outcome}{_detail(row)}")
+        with suppress(StoreError):  # a line that is missing is no reason to leave the action in doubt
+            by = (await self.door.row(number))["approved_by"]
+            await self._tell(number, "acting", f"{what} begins{f', approved by {by}' if by else ''}")
+        outcome = await self.door.carry_out(row)
+        await self._tell(number, "acted", f"{what}: {outcome}{_detail(await self.door.row(number))}")
         return outcome
 
     @patient
     async def verify(self, number: int) -> tuple[str, str]:
         """The verdict on fresh observations, and why."""
         row = await self.door.row(number)
-        after = await self.door.world.look(row["validator"])
         before = Look(**json.loads(row["before"])) if row["before"] else None
-        return judge(before, after, await self._rules(row), row["ended_at"])
+        give_up_at = self.door.clock.now() + FRESH_WITHIN_S
+        while True:
+            after = await self.door.world.look(row["validator"])
+            verdict = judge(before, after, await self._rules(row), row["ended_at"])
+            if verdict[0] != "unknown" or self.door.clock.now() >= give_up_at:
+                return verdict
+            await self.door.clock.sleep(self.door.settings.collect.every_s)
 
     @patient
     async def refuse(self, number: int, refusal: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,32 +200,38 @@ class Response:
         return await self._tell(number, "needs_person", f"{said.get(outcome, outcome)}{_detail(row)}; a person has to look", True)
 
     @patient
-    async def conclude(self, number: int, verdict: str, because: str) -> dict[str, Any]:
+    async def conclude(self, number: int, verdict: str, because: str, what_follows: str = "") -> dict[str, Any]:
         await self.door.close(number, verdict)
-        text = f"{verdict.replace('_', ' ')}: {because}"
+        text = f"{verdict.replace('_', ' ')}: {because}{what_follows}"
         if verdict == "worse":
             text += "; nothing more is done to this chain until the incident is acknowledged"
-        return await self._tell(number, "verdict", text, needs_person=verdict != "resolved")
+        return await self._tell(number, "verdict", text, needs_person=verdict != "resolved" and not what_follows)
 
-    async def settle_stray(self, row: Mapping[str, Any]) -> None:
-        """An action whose process ended and whose run nobody carries on."""
-        number = row["id"]
+    async def settle_stray(self, number: int) -> None:
+        """An action whose process ended and whose run nobody carries on; what its run closed meanwhile stays as it is."""
+        row = await self.door.row(number)
+        if row["state"] == "closed":
+            return
         if row["state"] == "intent":
-            await self.door.end(number, "in_doubt", f"its process ({row['worker']}) ended while it was under way")
+            await self.door.end(number, "in_doubt", f"its run broke off while it was under way on {row['worker']}")
             await self.give_up(number, "in_doubt")
         elif row["state"] == "ended":
-            await self.conclude(number, "unknown", "its process ended before the effect was looked at")
+            if row["outcome"] == "done":
+                await self.conclude(number, "unknown", "its run broke off before the effect was looked at")
+            else:
+                await self.give_up(number, row["outcome"])
         else:
-            await self.refuse(number, {"why": "its process ended before it was begun", "person": True})
+            await self.refuse(number, {"why": "its run broke off before it was begun", "person": True})
 
-    async def _ask_person(self, row: Mapping[str, Any], answer: Any, now: float, deadline: float) -> dict[str, Any]:
-        number, is_new = await self.door.store.run(lambda c: approvals.ask(c, row, answer, now, deadline))
-        found = await self.door.store.run(lambda c: rows.waiting_approval(c, row["id"]))
-        if is_new:
-            shown = {"id": f"ap-{number}", "expires_at": deadline, "reasons": list(answer.reasons)}
-            text = f"a person is asked (gizzi approve ap-{number}): {'; '.join(answer.reasons)}"
+    async def _ask_person(self, row: Mapping[str, Any], answer: Answer, now: float, until: float) -> Mapping[str, Any]:
+        """The approval as it stands. Whoever is to be told may be told twice where this process dies meanwhile, never not at all."""
+        asked = await self.door.store.run(lambda c: approvals.ask(c, row, answer, now, until))
+        if asked["state"] == "waiting" and asked["id"] not in self._told:
+            shown = {"id": f"ap-{asked['id']}", "expires_at": asked["expires_at"], "reasons": list(answer.reasons)}
+            text = f"a person is asked (gizzi approve ap-{asked['id']}): {'; '.join(answer.reasons)}"
             await self._tell(row["id"], "asked", text, needs_person=True, approval=shown)
-        return found or {"state": "waiting"}
+            self._told.add(asked["id"])
+        return asked
 
     async def _is_over(self, row: Mapping[str, Any]) -> str | None:
         """Why nothing needs to be done any more; None where it still does."""
@@ -238,12 +269,3 @@ class Response:
 
 def _detail(row: Mapping[str, Any]) -> str:
     return f" ({row['detail']})" if row["detail"] else ""
-
-
-class _Second:
-    """The same run, for its second try: with an action row of its own."""
-
-    def __init__(self, run: Run) -> None:
-        self.id = f"{run.id}/2"
-        self.step = run.step
-        self.sleep = run.sleep

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from gizzi.clock import iso
 from gizzi.errors import NotFound
@@ -20,9 +21,9 @@ _TURN = "action_turn"
 
 def take_turn(connection: Connection) -> None:
     """Only one process at a time goes on from here until its transaction ends: permission and intent belong together."""
-    taken = connection.execute(update(meta).where(meta.c.key == _TURN).values(value="1"))
-    if taken.rowcount == 0:
-        connection.execute(insert(meta).values(key=_TURN, value="1"))
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(meta).values(key=_TURN, value="1")
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": "1"}))
 
 
 def add_action(connection: Connection, row: Row) -> int:
@@ -83,9 +84,14 @@ def made_worse(connection: Connection, now: float) -> list[dict[str, Any]]:
 
 
 def tried(connection: Connection) -> dict[int, str]:
-    """Open incidents for which something was done that did not help, and how that ended: the verdict, or the outcome without one."""
+    """Open incidents for which something was done that did not help, and how that ended: the verdict, or the outcome without one.
+
+    Not those for which more is under way.
+    """
     query = select(actions.c.incident, actions.c.verdict, actions.c.outcome).join(incidents, incidents.c.id == actions.c.incident)
-    query = query.where(and_(actions.c.state == "closed", actions.c.outcome.is_not(None), incidents.c.state != "resolved"))
+    more = select(actions.c.incident).where(and_(actions.c.state != "closed", actions.c.incident.is_not(None)))
+    over = and_(actions.c.state == "closed", actions.c.outcome.is_not(None), incidents.c.state != "resolved")
+    query = query.where(and_(over, actions.c.incident.not_in(more)))
     ended = {row.incident: row.verdict or row.outcome for row in connection.execute(query.order_by(actions.c.id))}
     return {incident: how for incident, how in ended.items() if how != "resolved"}
 
@@ -109,7 +115,7 @@ def wanted(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state == "wanted").order_by(actions.c.id))]
 
 
-def waiting_approval(connection: Connection, number: int) -> dict[str, Any] | None:
+def latest_approval(connection: Connection, number: int) -> dict[str, Any] | None:
     """The latest approval asked for this action."""
     query = select(approvals).where(approvals.c.action == number).order_by(approvals.c.id.desc()).limit(1)
     row = connection.execute(query).first()

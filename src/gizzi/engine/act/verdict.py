@@ -16,8 +16,9 @@ class Look:
 
     missing: authorities of the chain that do not vote, by number, those that nobody watches by id. rejoined: it votes and follows the
     chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
-    last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it went down so lately that a
-    second signer would not have shown yet. recovering: all that fires on it was just seen not to hold any more.
+    last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it is watched, or down,
+    so lately that who is missing or a second signer would not have shown yet. recovering: all that fires on it was just seen not to hold
+    any more.
     """
 
     at: float
@@ -53,6 +54,8 @@ def judge(before: Look | None, after: Look | None, rules: Sequence[str], ended_a
         return "not_resolved", f"it is {after.health}: {', '.join(after.alerts) or 'no alert says why'}"
     if after.rejoined is False:
         return "not_resolved", "it answers, and does not follow the chain yet"
+    if after.rejoined is None:
+        return "resolved", "it answers, and what fired is over; nobody could tell whether it votes"
     return "resolved", "it answers, follows the chain, and what fired is over"
 
 

@@ -69,7 +69,7 @@ def look(watch: Watch, number: int) -> Look | None:
         seen_at=max((view.seen_at(way) or 0.0 for way in ("metrics_up", "rpc_up")), default=0.0) or None,
         health=health_of(view, own)[0],
         alerts=sorted({alert.rule for alert in firing}),
-        settles=watch.settles(number, now),
+        settles=watch.is_new(now) or watch.settles(number, now),
         recovering=bool(firing) and all(alert.clear_since is not None for alert in firing),
     )
 

@@ -41,8 +41,8 @@ class Runs(Protocol):
         """Start a run in the background. A run of that id is started once, however often this is called."""
         ...
 
-    async def knows(self, run_id: str) -> bool:
-        """Whether such a run was ever started and is kept: then it goes on by itself."""
+    async def goes_on(self, run_id: str) -> bool:
+        """Whether the run is under way or will be taken up. False where it has ended, however, or was never started."""
         ...
 
     async def result(self, run_id: str) -> Any:

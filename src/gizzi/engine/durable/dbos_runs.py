@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -29,6 +30,10 @@ VERSION = "1"
 BEAT_S = 5.0
 GONE_S = 20.0
 """A worker that has not been seen for so long is taken for dead, and its runs are taken over."""
+QUEUE = "runs"
+AT_ONCE = 100
+"""Runs that one worker carries out at a time; most of them wait for something."""
+UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 
 
 class DbosRun:
@@ -44,24 +49,25 @@ class DbosRun:
 
 
 class DbosRuns:
-    """worker: this process's name, the same when it is started again in its place."""
+    """worker: this process's name, the same when it is started again in its place. On PostgreSQL any worker takes up what one starts."""
 
     def __init__(self, store: Store, clock: Clock, store_url: str, worker: str) -> None:
         self._store = store
         self._clock = clock
         self._url = store_url
         self._worker = worker
+        self._is_shared = is_shared(store_url)
         self._procedures: dict[str, Procedure] = {}
         self._workflows: dict[str, Any] = {}
         self._dbos: Any = None
         self._beating: asyncio.Task[None] | None = None
+        self._idle: set[str] = set()
 
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure
 
     async def open(self) -> None:
         from dbos import DBOS, DBOSConfig
-        from dbos._error import DBOSException
 
         url = system_url(self._url)
         engine = create_engine(url)
@@ -74,34 +80,58 @@ class DbosRuns:
             dbos_system_schema="gizzi_runs",
             executor_id=self._worker,
             application_version=VERSION,
-            log_level="ERROR",
-            console_log_level="ERROR",
+            log_level="CRITICAL",
+            console_log_level="CRITICAL",
             serializer=_json(),
             enable_otlp=False,
             use_listen_notify=False,
         )
-        DBOS(config=config)
-        self._dbos = DBOS
-        for name, procedure in self._procedures.items():
-            self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
-        try:
+        with _plain(self._url):
+            DBOS(config=config)
+            self._dbos = DBOS
+            for name, procedure in self._procedures.items():
+                self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
             DBOS.launch()
-        except (DBOSException, SQLAlchemyError, OSError) as error:
-            raise StoreError(f"the runs' tables in {make_url(url).render_as_string()} cannot be used: {error}") from None
+            if self._is_shared:
+                await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, on_conflict="always_update")
+            await self._give_up_others(self._worker)
         self._beating = asyncio.create_task(self._beat())
 
     async def start(self, name: str, run_id: str, given: Mapping[str, Any]) -> None:
         from dbos import SetWorkflowID
 
-        with SetWorkflowID(run_id):
-            await self._dbos.start_workflow_async(self._workflows[name], dict(given))
+        with _plain(self._url), SetWorkflowID(run_id):
+            if self._is_shared:
+                await self._dbos.enqueue_workflow_async(QUEUE, self._workflows[name], dict(given))
+            else:
+                await self._dbos.start_workflow_async(self._workflows[name], dict(given))
 
-    async def knows(self, run_id: str) -> bool:
-        return await self._dbos.get_workflow_status_async(run_id) is not None
+    async def goes_on(self, run_id: str) -> bool:
+        with _plain(self._url):
+            status = await self._dbos.get_workflow_status_async(run_id)
+            if status is None or status.status not in UNFINISHED or status.app_version not in (None, VERSION):
+                if status is not None and status.status not in UNFINISHED:
+                    log.error("run_broke_off", run=run_id, error=str(status.error or status.status))
+                return False
+            await self._wake(status)
+        return True
+
+    async def _wake(self, status: Any) -> None:
+        """A run of ours that nothing executes, seen so twice: its tables failed when it was to go on."""
+        run_id, active = status.workflow_id, _active(self._dbos)
+        if status.status != "PENDING" or status.executor_id != self._worker or run_id in active:
+            self._idle.discard(run_id)
+        elif run_id not in self._idle:
+            self._idle.add(run_id)
+        else:
+            self._idle.discard(run_id)
+            log.warning("run_goes_on", run=run_id)
+            await self._dbos.resume_workflow_async(run_id)
 
     async def result(self, run_id: str) -> Any:
-        handle = await self._dbos.retrieve_workflow_async(run_id)
-        return await handle.get_result()
+        with _plain(self._url):
+            handle = await self._dbos.retrieve_workflow_async(run_id)
+            return await handle.get_result()
 
     async def close(self) -> None:
         if self._beating is not None:
@@ -122,12 +152,45 @@ class DbosRuns:
             await self._clock.sleep(BEAT_S)
 
     async def _take_over(self, worker: str) -> None:
-        pending = await self._dbos.list_workflows_async(status="PENDING", executor_id=worker)
-        if not await self._store.run(lambda c: forget(c, worker)):
-            return
-        for run in pending:
+        """Its runs go back to whoever is free. Several may do this at once, and die meanwhile: only what is still that worker's moves."""
+        with _plain(self._url):
+            taken = await asyncio.to_thread(self._dbos._recover_pending_workflows, [worker])
+            await self._give_up_others(worker)
+        for run in taken:
             log.warning("run_taken_over", run=run.workflow_id, of=worker)
-            await self._dbos.resume_workflow_async(run.workflow_id)
+        await self._store.run(lambda c: forget(c, worker))
+
+    async def _give_up_others(self, worker: str) -> None:
+        """Forget runs of other versions that were that worker's or nobody's: what they had begun is settled, the rest begun anew."""
+        found = await self._dbos.list_workflows_async(status=list(UNFINISHED), load_input=False, load_output=False)
+        others = [run.workflow_id for run in found if run.app_version not in (None, VERSION) and run.executor_id in (None, worker)]
+        if others:
+            log.warning("runs_of_another_version", runs=others, version=VERSION)
+            await self._dbos.delete_workflows_async(others)
+
+
+def _active(dbos: Any) -> set[str]:
+    """The runs that this process executes now."""
+    from dbos._dbos import _get_dbos_instance
+
+    return set(_get_dbos_instance()._active_workflows_set.activeList())
+
+
+@contextmanager
+def _plain(store_url: str) -> Iterator[None]:
+    """What goes wrong with the runs' tables, as StoreError."""
+    from dbos._error import DBOSException
+
+    try:
+        yield
+    except (SQLAlchemyError, DBOSException, OSError) as error:
+        said = " ".join(str(getattr(error, "orig", None) or error).split())[:300]
+        raise StoreError(f"the runs' tables in {make_url(system_url(store_url)).render_as_string()}: {said}") from None
+
+
+def is_shared(store_url: str) -> bool:
+    """Whether several processes may carry out runs: SQLite's tables are for one."""
+    return make_url(store_url).get_backend_name() != "sqlite"
 
 
 def system_url(store_url: str) -> str:

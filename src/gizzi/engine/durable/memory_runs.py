@@ -45,8 +45,8 @@ class MemoryRuns:
             self._tasks[run_id] = asyncio.ensure_future(running)
             self._tasks[run_id].add_done_callback(lambda task: _log_failure(run_id, task))
 
-    async def knows(self, run_id: str) -> bool:
-        return run_id in self._tasks
+    async def goes_on(self, run_id: str) -> bool:
+        return run_id in self._tasks and not self._tasks[run_id].done()
 
     async def result(self, run_id: str) -> Any:
         return await self._tasks[run_id]
