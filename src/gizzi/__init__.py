@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gizzi.fleet.observation import Value
     from gizzi.kinds import Opinion, action, notifier, panel, rule, source, strategy, wire, workflow
     from gizzi.models.router import Router
+    from gizzi.procedure import Run
     from gizzi.reach import Http, Node, Samples, Ssh
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "Opinion",
     "OutcomeUnknown",
     "Router",
+    "Run",
     "Samples",
     "Settings",
     "SourceError",
@@ -62,6 +64,7 @@ _HOMES = {
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
+    "gizzi.procedure": ("Run",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
     "gizzi.kinds": ("Opinion", "action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),
 }

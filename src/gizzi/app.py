@@ -34,6 +34,7 @@ from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
 from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
+from gizzi.engine.workflows.runner import WorkflowRunner
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
@@ -82,6 +83,7 @@ class App:
         self.actions = ActionDesk(store, self.clock)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
+        self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
@@ -129,6 +131,7 @@ class App:
             group.create_task(self.watch.run())
             group.create_task(self.responder.keep())
             group.create_task(self.remembering.keep())
+            group.create_task(self.workflows.keep(self.responder.is_open))
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""

@@ -15,6 +15,8 @@ from gizzi.sections import Severity as Severity
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 RuleScope = Literal["validator", "chain", "gizzi", "off"]
 MARK = "__gizzi__"
+_ACTION_GETS = ("validator", "ssh", "settings")
+_WORKFLOW_GETS = ("settings", "http")
 _STRATEGY_GETS = ("task", "candidates", "spend", "settings")
 _NOTIFIER_GETS = ("http", "settings", "url", "message")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -125,10 +127,16 @@ class Action:
     run: Callable[..., Any]
     writes: bool
     idempotent: bool
+    longest_s: float
     wants: tuple[str, ...]
     awaits: bool
     summary: str
     where: str
+
+    def needs(self) -> tuple[str, ...]:
+        """What a proposal must give it besides the validator."""
+        found = inspect.signature(self.run).parameters.values()
+        return tuple(p.name for p in found if p.default is p.empty and p.name not in _ACTION_GETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +172,24 @@ class Workflow:
 
     name: str
     run: Callable[..., Any]
+    here: bool
     wants: tuple[str, ...]
     summary: str
     where: str
+
+    def options(self) -> dict[str, bool]:
+        """What it is started with, by name, and whether it must be given."""
+        found = list(inspect.signature(self.run).parameters.values())[1:]
+        return {p.name: p.default is p.empty for p in found if p.name not in _WORKFLOW_GETS}
+
+    async def carry_out(self, run: Any, given: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """What it returned, and what went wrong where it has a fault. Raises the GizziError with which it stopped."""
+        try:
+            return await self.run(run, **{name: given[name] for name in self.wants[1:] if name in given}), None
+        except GizziError:
+            raise
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +340,7 @@ def strategy(name: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_Function], _Function]:
+def action(name: str, *, writes: bool, idempotent: bool = False, longest: str | float = "150s") -> Callable[[_Function], _Function]:
     """Mark a function (async, or plain and then run in a thread) as something that can be done to a validator.
 
     Its parameters are filled by name: validator, ssh, settings, and those that a proposal gives it. It raises CommandFailed or SourceError
@@ -325,6 +348,7 @@ def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_F
 
     writes: it changes something, and then runs only through the guard, with an intent row before and an outcome row after it.
     idempotent: running it twice does no more than once; anything else that was cut off is in doubt, and goes to a person.
+    longest: after so long it is cut off.
     """
 
     def mark(function: _Function) -> _Function:
@@ -333,7 +357,17 @@ def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_F
         setattr(
             function,
             MARK,
-            Action(name, function, writes, idempotent, _wants(function), _awaits(function), _summary(function), _where(function)),
+            Action(
+                name,
+                function,
+                writes,
+                idempotent,
+                seconds(longest),
+                _wants(function),
+                _awaits(function),
+                _summary(function),
+                _where(function),
+            ),
         )
         return function
 
@@ -360,16 +394,21 @@ def notifier(name: str, *, one_by_one: bool = False) -> Callable[[_Function], _F
     return mark
 
 
-def workflow(name: str) -> Callable[[_Function], _Function]:
-    """Mark an async function as a workflow. Its first parameter is the run; `await run.step("name", function, ...)` makes a step durable.
+def workflow(name: str, *, here: bool = False) -> Callable[[_Function], _Function]:
+    """Mark an async function as a workflow. Its first parameter is the run, a `Run`; `await run.step("name", function, ...)` makes a step
+    durable. It returns a last word, or nothing, and raises GizziError where it stops, with the reason.
 
-    The others are what it is started with: `incident` for one that works on an incident, anything else by name from the command line.
+    Its other parameters are filled by name: settings, http, and what it is started with, which are texts: `gizzi workflow run NAME
+    --to 1.2` fills `to`. Those without a default must be given.
+
+    here: it runs at the terminal that starts it, for as long as that is there, and is not kept; it can look at and act on nothing.
     """
 
     def mark(function: _Function) -> _Function:
-        if not inspect.iscoroutinefunction(function):
-            raise ConfigError(f"the workflow {name!r} in {_where(function)} must be an async function")
-        setattr(function, MARK, Workflow(name, function, _wants(function), _summary(function), _where(function)))
+        wants = _wants(function)
+        if not inspect.iscoroutinefunction(function) or not wants:
+            raise ConfigError(f"the workflow {name!r} in {_where(function)} must be an async function whose first parameter is the run")
+        setattr(function, MARK, Workflow(name, function, here, wants, _summary(function), _where(function)))
         return function
 
     return mark

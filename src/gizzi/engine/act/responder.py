@@ -34,6 +34,8 @@ class Responder:
         self._clock = answers.door.clock
         self._wanted: asyncio.Queue[int] = asyncio.Queue()
         runs.register(response.NAME, answers.respond)
+        self.is_open = asyncio.Event()
+        """Set once runs can be started."""
 
     def hear(self, change: Change) -> None:
         decision = change.incident.decision
@@ -44,6 +46,7 @@ class Responder:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
         await self.runs.open()
         try:
+            self.is_open.set()
             await self._patiently(self._settle_strays)
             for row in await self._patiently(self._store.incident_rows, open_only=True):
                 await self._patiently(self._begin_if_new, row["id"])
@@ -69,7 +72,7 @@ class Responder:
     async def _settle_strays(self) -> None:
         """Actions of processes that ended and kept no run: what was under way is in doubt, what was not begun is not done."""
         for row in await self._store.run(rows.unfinished):
-            if row["state"] != "wanted" and not await self.runs.knows(row["run"].removesuffix("/2")):
+            if row["state"] != "wanted" and not await self.runs.knows(row["run"].partition("/")[0]):
                 await self.response.settle_stray(row)
 
     async def _begin_if_new(self, incident: int) -> None:

@@ -72,9 +72,11 @@ class Response:
         by: str,
         incident: int | None = None,
         evidence: tuple[tuple[str, str], ...] | list[list[str]] = (),
+        given: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Returns the action's row as plain data: its outcome and verdict, or why nothing was done."""
-        number = await run.step("propose", self.propose, run.id, action, validator, why, by, incident, [list(pair) for pair in evidence])
+        pairs = [list(pair) for pair in evidence]
+        number = await run.step("propose", self.propose, run.id, action, validator, why, by, incident, pairs, dict(given or {}))
         outcome = "refused"
         while outcome == "refused":
             refusal = await run.step("permission", self.permission, number)
@@ -88,16 +90,31 @@ class Response:
         closed: dict[str, Any] = await run.step("close", self.conclude, number, *verdict)
         if verdict[0] == "not_resolved" and self.door.settings.policy.second_try and not run.id.endswith("/2"):
             return await self.respond(
-                _Second(run), action=action, validator=validator, why=f"{why} (second try)", by=by, incident=incident, evidence=evidence
+                _Second(run),
+                action=action,
+                validator=validator,
+                why=f"{why} (second try)",
+                by=by,
+                incident=incident,
+                evidence=evidence,
+                given=given,
             )
         return closed
 
     @patient
     async def propose(
-        self, run: str, action: str, validator: int, why: str, by: str, incident: int | None, evidence: list[list[str]]
+        self,
+        run: str,
+        action: str,
+        validator: int,
+        why: str,
+        by: str,
+        incident: int | None,
+        evidence: list[list[str]],
+        given: Mapping[str, str],
     ) -> int:
         pairs = [(observation, quote) for observation, quote in evidence]
-        number = await self.door.propose(Suggestion(run, action, validator, why, by, incident, pairs))
+        number = await self.door.propose(Suggestion(run, action, validator, why, by, incident, pairs, given))
         await self._tell(number, "proposed", f"{action} of validator {validator} is proposed by {by}: {why}")
         return number
 

@@ -17,7 +17,8 @@ class Look:
     missing: authorities of the chain that do not vote, by number, those that nobody watches by id. rejoined: it votes and follows the
     chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
     last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it went down so lately that a
-    second signer would not have shown yet.
+    second signer would not have shown yet. version: the node's own word. session_changed_at: when its chain's authority set last changed
+    while somebody watched.
     """
 
     at: float
@@ -31,6 +32,8 @@ class Look:
     health: str = "unknown"
     alerts: Sequence[str] = field(default=())
     settles: bool = False
+    version: str | None = None
+    session_changed_at: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts)}

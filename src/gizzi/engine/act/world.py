@@ -51,6 +51,8 @@ def look(watch: Watch, number: int) -> Look | None:
         health=health_of(view, own)[0],
         alerts=sorted({alert.rule for alert in own if alert.state == "firing"}),
         settles=watch.settles(number, now),
+        version=view.version,
+        session_changed_at=chain.votes.set_changed_at,
     )
 
 
