@@ -82,7 +82,7 @@ SEEN = {
         ({}, [], []),
         ({"missing": [1, 2, 3]}, [], []),
         ({"missing": [1, 2]}, [3], []),
-        ({"missing": [1, 2, "0xab"]}, [3], ["5 of 21 authorities would be away or not proven yet (0xab, 1, 2, 3, 6); 4 may be"]),
+        ({"missing": [1, 2, "0xabcdef123456"]}, [3], ["5 of 21 authorities would be away or not proven yet (1, 2, 3, 6, 0xabcdef12…); 4 may be"]),
         ({"authorities": None}, [], ["nobody can tell how many authorities the chain has"]),
         ({"rejoined": None}, [], ["nobody can tell whether it votes"]),
         ({"rejoined": False, "alerts": ["peers_low"]}, [], ["it does not follow the chain and vote (peers_low)"]),

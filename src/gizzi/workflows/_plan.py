@@ -89,9 +89,15 @@ def _quorum(seen: Mapping[str, Any], unproven: Collection[int], reserve: int) ->
     if len(away) <= budget(n, reserve):
         return []
     return [
-        f"{len(away)} of {n} authorities would be away or not proven yet ({', '.join(map(str, sorted(away, key=str)))}); "
+        f"{len(away)} of {n} authorities would be away or not proven yet ({_listed(away)}); "
         f"{max(budget(n, reserve), 0)} may be"
     ]
+
+
+def _listed(away: Collection[int | str]) -> str:
+    """Numbers in order, then those that nobody here watches, shortened."""
+    ids = sorted(f"{one[:10]}…" for one in away if isinstance(one, str))
+    return ", ".join([*map(str, sorted(one for one in away if isinstance(one, int))), *ids])
 
 
 def _away(seen: Mapping[str, Any]) -> str:
