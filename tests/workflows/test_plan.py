@@ -71,8 +71,15 @@ def test_a_version_is_told_with_its_commit(reported: str | None, wanted: str, sa
 
 
 SEEN = {
-    **{"seen_at": 99.0, "at": 100.0, "number": 6, "rejoined": True, "facts": {"in_session_change": False}, "session_changed_at": None},
-    **{"authorities": 21, "missing": [], "alerts": []},
+    "seen_at": 99.0,
+    "at": 100.0,
+    "number": 6,
+    "rejoined": True,
+    "facts": {"in_session_change": False},
+    "session_changed_at": None,
+    "authorities": 21,
+    "missing": [],
+    "alerts": [],
 }
 
 
@@ -82,7 +89,11 @@ SEEN = {
         ({}, [], []),
         ({"missing": [1, 2, 3]}, [], []),
         ({"missing": [1, 2]}, [3], []),
-        ({"missing": [1, 2, "0xabcdef123456"]}, [3], ["5 of 21 authorities would be away or not proven yet (1, 2, 3, 6, 0xabcdef12…); 4 may be"]),
+        (
+            {"missing": [1, 2, "0xabcdef123456"]},
+            [3],
+            ["5 of 21 authorities would be away or not proven yet (1, 2, 3, 6, 0xabcdef12…); 4 may be"],
+        ),
         ({"authorities": None}, [], ["nobody can tell how many authorities the chain has"]),
         ({"rejoined": None}, [], ["nobody can tell whether it votes"]),
         ({"rejoined": False, "alerts": ["peers_low"]}, [], ["it does not follow the chain and vote (peers_low)"]),

@@ -59,6 +59,7 @@ guard = typer.Typer(help="Show whether anything may be carried out; stop it, res
 def program() -> Any:
     """Every command there is."""
     import_module("gizzi.cli.commands_act")
+    import_module("gizzi.cli.commands_workflow")
     return get_command(app)
 
 

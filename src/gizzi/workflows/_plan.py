@@ -88,10 +88,7 @@ def _quorum(seen: Mapping[str, Any], unproven: Collection[int], reserve: int) ->
     away = {*seen["missing"], *unproven, seen["number"]}
     if len(away) <= budget(n, reserve):
         return []
-    return [
-        f"{len(away)} of {n} authorities would be away or not proven yet ({_listed(away)}); "
-        f"{max(budget(n, reserve), 0)} may be"
-    ]
+    return [f"{len(away)} of {n} authorities would be away or not proven yet ({_listed(away)}); {max(budget(n, reserve), 0)} may be"]
 
 
 def _listed(away: Collection[int | str]) -> str:
