@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gizzi.kinds import Opinion, ReportItem
     from gizzi.marks import action, notifier, panel, rule, source, strategy, task, wire, workflow
     from gizzi.models.router import Router
+    from gizzi.procedure import Run
     from gizzi.reach import Http, Node, Samples, Ssh
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "OutcomeUnknown",
     "ReportItem",
     "Router",
+    "Run",
     "Samples",
     "Scene",
     "Settings",
@@ -67,6 +69,7 @@ _HOMES = {
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
+    "gizzi.procedure": ("Run",),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
     "gizzi.engine.roles.scene": ("Scene",),
     "gizzi.kinds": ("Opinion", "ReportItem"),

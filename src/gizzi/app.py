@@ -37,6 +37,7 @@ from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
 from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
+from gizzi.engine.workflows.runner import WorkflowRunner
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
@@ -46,6 +47,7 @@ from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
+from gizzi.readers.text import harmless
 from gizzi.roles.load import ON_CALL, load_roles, role_named, with_budgets
 from gizzi.store import Store, open_store
 
@@ -89,6 +91,8 @@ class App:
         self.actions = ActionDesk(store, self.clock)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
+        self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
+        self.workflows.on_end.append(self._tell_end)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         self.roles = self._role_runner()
@@ -115,13 +119,16 @@ class App:
             if news.kind != "acting" and (news.action["outcome"] is not None or news.needs_person):
                 await self.teller.action_done({**news.action, "text": news.text})
 
+    async def _tell_end(self, run_id: str, state: str, text: str | None) -> None:
+        self.teller.say(f"Workflow {run_id}: {state}", f"{harmless(text or '', 1000)}\nLook: gizzi workflow show {run_id}".strip())
+
     def _decider(self, mind: Mind) -> Decider:
         role = role_named(self._roles, ON_CALL)
         return Decider(self.watch, role, mind, partial(similar, self.memory), partial(search, self.memory))
 
     async def claim(self) -> None:
         """Become the only loop on this store. Raises StoreTaken."""
-        await self.store.take_lease(self._holder, self.clock.now(), _process_is_gone)
+        await self.store.take_lease(self._holder, self.clock.now(), process_is_gone)
 
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
@@ -167,6 +174,7 @@ class App:
             group.create_task(self.remembering.keep())
             if self.watch.live:
                 group.create_task(run_scheduled(self.roles, self.store, self.clock))
+            group.create_task(self.workflows.keep(self.responder.is_open))
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
@@ -189,7 +197,7 @@ class App:
                 self.watch.books.failed(error)
 
 
-def _process_is_gone(holder: str) -> bool:
+def process_is_gone(holder: str) -> bool:
     """Whether the holder was a process of this machine that has ended."""
     host, _, pid = holder.rpartition(":")
     if host != socket.gethostname() or not pid.isdigit():

@@ -35,6 +35,7 @@ from gizzi.sections import (
     Ssh,
     Store,
     Tiers,
+    Upgrade,
     Validator,
 )
 
@@ -60,6 +61,7 @@ class Settings(Section):
     privacy: Privacy = Privacy()
     routing: Routing = Routing()
     policy: Policy = Policy()
+    upgrade: Upgrade = Upgrade()
     notify: Notify = Notify()
     api: Api = Api()
     store: Store = Store()

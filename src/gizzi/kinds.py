@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -15,6 +16,8 @@ from gizzi.sections import Severity as Severity
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 RuleScope = Literal["validator", "chain", "gizzi", "off"]
 MARK = "__gizzi__"
+_ACTION_GETS = ("validator", "ssh", "settings")
+_WORKFLOW_GETS = ("settings", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ class Action:
     run: Callable[..., Any]
     writes: bool
     idempotent: bool
+    longest_s: float
     wants: tuple[str, ...]
     awaits: bool
     summary: str
@@ -138,6 +142,11 @@ class Action:
             said_so = f"the action {self.name} in {self.where} failed: {type(error).__name__}: {error}"
             raise OutcomeUnknown("internal", f"{said_so}; whether it was carried out is not known") from None
         return None if said is None else str(said)
+
+    def needs(self) -> tuple[str, ...]:
+        """What a proposal must give it besides the validator."""
+        found = inspect.signature(self.run).parameters.values()
+        return tuple(p.name for p in found if p.default is p.empty and p.name not in _ACTION_GETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +182,24 @@ class Workflow:
 
     name: str
     run: Callable[..., Any]
+    here: bool
     wants: tuple[str, ...]
     summary: str
     where: str
+
+    def options(self) -> dict[str, bool]:
+        """What it is started with, by name, and whether it must be given."""
+        found = list(inspect.signature(self.run).parameters.values())[1:]
+        return {p.name: p.default is p.empty for p in found if p.name not in _WORKFLOW_GETS}
+
+    async def carry_out(self, run: Any, given: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """What it returned, and what went wrong where it has a fault. Raises the GizziError with which it stopped."""
+        try:
+            return await self.run(run, **{name: given[name] for name in self.wants[1:] if name in given}), None
+        except GizziError:
+            raise
+        except Exception as error:
+            return None, f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)

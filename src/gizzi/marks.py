@@ -131,7 +131,7 @@ def strategy(name: str) -> Callable[[_Function], _Function]:
     return mark
 
 
-def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_Function], _Function]:
+def action(name: str, *, writes: bool, idempotent: bool = False, longest: str | float = "150s") -> Callable[[_Function], _Function]:
     """Mark a function (async, or plain and then run in a thread) as something that can be done to a validator.
 
     Its parameters are filled by name: validator, ssh, settings, and those that a proposal gives it. It raises CommandFailed or SourceError
@@ -139,16 +139,16 @@ def action(name: str, *, writes: bool, idempotent: bool = False) -> Callable[[_F
 
     writes: it changes something, and then runs only through the guard, with an intent row before and an outcome row after it.
     idempotent: running it twice does no more than once; anything else that was cut off is in doubt, and goes to a person.
+    longest: after so long it is cut off.
     """
 
     def mark(function: _Function) -> _Function:
+        where = _where(function)
         if name in NEVER:
-            raise ConfigError(f"the action {name!r} in {_where(function)} is one that Gizzi must never do")
-        setattr(
-            function,
-            MARK,
-            Action(name, function, writes, idempotent, _wants(function), _awaits(function), _summary(function), _where(function)),
-        )
+            raise ConfigError(f"the action {name!r} in {where} is one that Gizzi must never do")
+        wants, awaits = _wants(function), _awaits(function)
+        item = Action(name, function, writes, idempotent, seconds(longest), wants, awaits, _summary(function), where)
+        setattr(function, MARK, item)
         return function
 
     return mark
@@ -174,16 +174,21 @@ def notifier(name: str, *, one_by_one: bool = False) -> Callable[[_Function], _F
     return mark
 
 
-def workflow(name: str) -> Callable[[_Function], _Function]:
-    """Mark an async function as a workflow. Its first parameter is the run; `await run.step("name", function, ...)` makes a step durable.
+def workflow(name: str, *, here: bool = False) -> Callable[[_Function], _Function]:
+    """Mark an async function as a workflow. Its first parameter is the run, a `Run`; `await run.step("name", function, ...)` makes a step
+    durable. It returns a last word, or nothing, and raises GizziError where it stops, with the reason.
 
-    The others are what it is started with: `incident` for one that works on an incident, anything else by name from the command line.
+    Its other parameters are filled by name: settings, http, and what it is started with, which are texts: `gizzi workflow run NAME
+    --to 1.2` fills `to`. Those without a default must be given.
+
+    here: it runs at the terminal that starts it, for as long as that is there, and is not kept; it can look at and act on nothing.
     """
 
     def mark(function: _Function) -> _Function:
-        if not inspect.iscoroutinefunction(function):
-            raise ConfigError(f"the workflow {name!r} in {_where(function)} must be an async function")
-        setattr(function, MARK, Workflow(name, function, _wants(function), _summary(function), _where(function)))
+        wants = _wants(function)
+        if not inspect.iscoroutinefunction(function) or not wants:
+            raise ConfigError(f"the workflow {name!r} in {_where(function)} must be an async function whose first parameter is the run")
+        setattr(function, MARK, Workflow(name, function, here, wants, _summary(function), _where(function)))
         return function
 
     return mark

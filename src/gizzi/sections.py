@@ -138,6 +138,25 @@ class Policy(Section):
     second_try: bool = Field(False, description="Try an action a second time where the first did not help.")
 
 
+class Upgrade(Section):
+    command: tuple[str, ...] = Field(
+        (),
+        description='Puts a version of the node on a host, as a list: ["sudo", "-n", "/usr/local/bin/upgrade-node", "{version}"].',
+    )
+    session_s: Duration = Field(
+        14400.0, alias="session", gt=0, description="How long a session of the chain lasts: each upgraded validator must vote for so long."
+    )
+
+    @field_validator("command")
+    @classmethod
+    def _version_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value and sum("{version}" in word for word in value) != 1:
+            raise ValueError('one word of the command must hold {version}, such as "{version}" alone')
+        if value and "{version}" in value[0]:
+            raise ValueError("the command's first word is the program; {version} belongs into a later one")
+        return value
+
+
 _CHANNEL = re.compile(r"[a-z][a-z0-9.]*(\+[a-z]+)?://\S+", re.IGNORECASE)
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gizzi import registry as registries
-from gizzi.app import App, open_app
+from gizzi.app import App, open_app, process_is_gone
 from gizzi.cli.terminal import print_json, say, show
 from gizzi.cli.words import settings_of, who
 from gizzi.clock import LiveClock
@@ -38,7 +38,7 @@ async def _act(settings: Settings, action: str, number: int, why: str) -> dict[s
         desk = ActionDesk(store, LiveClock())
         registry = registries.load(settings)
         wish = await desk.want(settings, registry, action, number, why, who())
-        if await _a_loop_runs(store):
+        if await a_loop_runs(store):
             return await _answered(desk, wish)
         async with open_app(settings, store=store, lasting=False) as app:
             return await _here(app, desk, wish)
@@ -46,9 +46,9 @@ async def _act(settings: Settings, action: str, number: int, why: str) -> dict[s
         store.close()
 
 
-async def _a_loop_runs(store: Store) -> bool:
+async def a_loop_runs(store: Store) -> bool:
     lease = await store.lease()
-    return lease is not None and LiveClock().now() - lease[1] < LEASE_S
+    return lease is not None and LiveClock().now() - lease[1] < LEASE_S and not process_is_gone(lease[0])
 
 
 async def _answered(desk: ActionDesk, wish: int) -> dict[str, Any]:

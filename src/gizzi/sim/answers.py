@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from gizzi.readers.jsonrpc import METHOD_NOT_FOUND, RpcError
-from gizzi.sim.samples import VERSION
 
 if TYPE_CHECKING:
     from gizzi.sim.node import SimNode
@@ -28,7 +27,7 @@ class RpcAnswers:
             "chain_getHeader": self._header,
             "chain_getFinalizedHead": lambda now, _: node.hash_at(node.heights(now)[1]),
             "system_syncState": self._sync_state,
-            "system_version": lambda *_: VERSION,
+            "system_version": lambda *_: node.version,
             "system_name": lambda *_: "Simulated Node",
             "system_chain": lambda *_: node.chain.id,
             "system_localPeerId": lambda *_: node.identity.peer_id,

@@ -54,6 +54,9 @@ class SimHost:
                 return self._proc(words[1:], now)
             case "stat" | "ls":
                 return self._fds(words)
+            case "upgrade-node" if len(words) == 2:
+                self._node.installed = words[1]
+                return f"{words[1]} is installed\n"
             case name:
                 raise CommandFailed(f"{name}: command not found", 127)
 

@@ -9,7 +9,7 @@ from gizzi.sim.answers import RpcAnswers
 from gizzi.sim.chain import SimChain, mix
 from gizzi.sim.faults import DOWN, Fault
 from gizzi.sim.identity import Identity
-from gizzi.sim.samples import PageSamples
+from gizzi.sim.samples import VERSION, PageSamples
 
 RESTART_S = 6.0
 """How long a restart takes."""
@@ -75,6 +75,8 @@ class SimNode:
         self.rejoins_at = 0.0
         self.stopped = False
         self.running = True
+        self.version = self.installed = VERSION
+        """What runs, and what its next start will run."""
         self.started_at = start_at - 86_400 * (2 + (chance >> 20) % 20)
         self.stopped_at: float | None = None
         self.log: list[tuple[float, str, str]] = []
@@ -165,6 +167,9 @@ class SimNode:
 
     def _start_process(self, at: float) -> None:
         self.started_at = self._find_peers_from = at
+        if self.version != self.installed:
+            self.version = self.installed
+            self.page.upgraded()
         self.rejoins_at = at + REJOIN_S
         self.authored = self.rounds_missed = 0
         self._rounds_base = self.chain.rounds

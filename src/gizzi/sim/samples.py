@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Labels = Mapping[str, str]
 
 VERSION = "1.20.2-3f1a7c5e9d2"
-"""What every simulated node runs."""
+"""What every simulated node runs until it is upgraded."""
 
 _CHANNELS = ("mpsc_chain_sync", "mpsc_finality_notification_stream", "mpsc_import_notification_stream", "mpsc_network_worker")
 _TASKS = (
@@ -57,14 +57,20 @@ class PageSamples:
             "substrate_authority_discovery_handle_value_found_event_failure": 0.0,
         }
         fixed: dict[str, list[tuple[Labels, float]]] = {name: [(from_chain, value)] for name, value in plain.items()}
-        identity = self._node.identity
-        fixed["substrate_build_info"] = [({"name": identity.name, "version": VERSION, **from_chain}, 1.0)]
+        fixed["substrate_build_info"] = self._build_info()
         fixed["substrate_unbounded_channel_size"] = [({"entity": entity, **from_chain}, 0.0) for entity in _CHANNELS]
         fixed["substrate_tasks_ended_total"] = [
             ({"kind": kind, "reason": "finished", "task_group": group, "task_name": task, **from_chain}, float(ended))
             for kind, group, task, ended in _TASKS
         ]
         return fixed
+
+    def _build_info(self) -> list[tuple[Labels, float]]:
+        return [({"name": self._node.identity.name, "version": self._node.version, **self._plain}, 1.0)]
+
+    def upgraded(self) -> None:
+        """Another version runs now."""
+        self.samples["substrate_build_info"] = self._build_info()
 
     def renew(self, now: float) -> None:
         node, plain, samples = self._node, self._plain, self.samples

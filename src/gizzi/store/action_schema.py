@@ -17,6 +17,7 @@ actions = Table(
     Column("why", Text, nullable=False),
     Column("proposed_by", Text, nullable=False),
     Column("evidence", Text, nullable=False),
+    Column("given", Text, nullable=False, server_default="{}"),
     Column("hash", String(64), nullable=False),
     Column("state", String(16), nullable=False),
     Column("permission", String(8)),

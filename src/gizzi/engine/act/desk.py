@@ -68,6 +68,8 @@ class ActionDesk:
         numbers = [v.number for v in settings.validators]
         if numbers and validator not in numbers:
             raise NotFound(f"there is no validator {validator} in {settings.file or 'the configuration'}")
+        if more := registry.actions[action].needs():
+            raise UsageError(f"the action {action} also needs {', '.join(more)}; a workflow gives it that: `gizzi workflow list`")
         if not why.strip():
             raise UsageError("--why: say why, in a few words; it is remembered")
         wish = Suggestion(f"act-{uuid4().hex}", action, validator, why.strip()[:500], by)

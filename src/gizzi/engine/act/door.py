@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -32,15 +32,15 @@ log = structlog.get_logger("gizzi.act")
 
 REJOIN_WITHIN_S = 1800.0
 """A restarted validator is waited for so long; after that it simply counts as missing."""
-LONGEST_ACTION_S = 150.0
-"""Longer than an action over SSH may take by itself."""
+RESTARTS = frozenset({"restart", "start", "upgrade"})
+"""Actions after which a validator is waited for."""
 STORE_AGAIN_S = 2.0
 UNKNOWN: Mapping[str, bool | None] = dict.fromkeys(("up", "db_lost", "twin_running", "unclean_stop", "in_session_change", "maintenance"))
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A proposed write. evidence: (observation, quote) pairs; by: the tier or person that proposes it."""
+    """A proposed write. evidence: (observation, quote) pairs; by: who proposes it; given: what the action gets besides its validator."""
 
     run: str
     action: str
@@ -49,10 +49,12 @@ class Suggestion:
     by: str
     incident: int | None = None
     evidence: Sequence[tuple[str, str]] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     def hash(self) -> str:
-        """What an approval is bound to: action, target, reason and evidence."""
+        """What an approval is bound to: action, target, reason, evidence, and what the action is given."""
         bound = [self.action, self.validator, self.incident, self.why, [list(pair) for pair in self.evidence]]
+        bound += [dict(sorted(self.given.items()))] if self.given else []
         return hashlib.sha256(json.dumps(bound, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -80,6 +82,7 @@ class Door:
             "why": suggestion.why[:2000],
             "proposed_by": suggestion.by,
             "evidence": json.dumps([list(pair) for pair in suggestion.evidence]),
+            "given": json.dumps(dict(suggestion.given)),
             "hash": suggestion.hash(),
             "state": "proposed",
             "reasons": "[]",
@@ -129,8 +132,9 @@ class Door:
     async def carry_out(self, row: Mapping[str, Any]) -> str:
         """Do it, once, and write the outcome, which is returned: "done", "failed" or "in_doubt". Call it only after `begin` let you."""
         number = row["id"]
+        longest_s = self._registry.actions[row["action"]].longest_s
         try:
-            async with asyncio.timeout(LONGEST_ACTION_S):
+            async with asyncio.timeout(longest_s):
                 detail = await self._call(row)
             outcome = "done"
         except OutcomeUnknown as error:
@@ -138,7 +142,7 @@ class Door:
         except GizziError as error:
             outcome, detail = "failed", str(error)
         except TimeoutError:
-            outcome, detail = "in_doubt", f"it took longer than {LONGEST_ACTION_S:.0f} s; whether it happened is not known"
+            outcome, detail = "in_doubt", f"it took longer than {longest_s:.0f} s; whether it happened is not known"
         while True:
             try:
                 return await self.end(number, outcome, detail)
@@ -221,8 +225,7 @@ class Door:
     def _situation(self, connection: Connection, row: Mapping[str, Any], looks: Mapping[str, Look]) -> Situation:
         now = self.clock.now()
         target = looks.get("target")
-        writes = {"restart", "start"}
-        recent = [r for r in rows.lately(connection, now) if r["action"] in writes and r["id"] != row["id"]]
+        recent = [r for r in rows.lately(connection, now) if r["action"] in RESTARTS and r["id"] != row["id"]]
         ages: dict[int, float] = {}
         for other in recent:
             ages[other["validator"]] = now - other["intent_at"]
@@ -250,6 +253,7 @@ class Door:
         """The action's own words for what it did. Raises GizziError."""
         action = self._registry.actions[row["action"]]
         given: dict[str, Any] = {"validator": self._validator(row["validator"]), "ssh": self._reach.ssh, "settings": self.settings}
+        given = {**json.loads(row["given"]), **given}
         if "ssh" in action.wants and self._reach.ssh is None:
             raise GizziError("nothing can be done over SSH: [ssh] user is not set")
         return await action.carry_out(given)

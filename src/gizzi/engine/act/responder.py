@@ -36,6 +36,8 @@ class Responder:
         self._clock = answers.door.clock
         self._wanted: asyncio.Queue[int] = asyncio.Queue()
         runs.register(response.NAME, answers.respond)
+        self.is_open = asyncio.Event()
+        """Set once runs can be started."""
 
     def hear(self, change: Change) -> None:
         decision = change.incident.decision
@@ -46,6 +48,7 @@ class Responder:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
         try:
             await self.runs.open()
+            self.is_open.set()
             await self._patiently(self._settle_strays)
             for row in await self._patiently(self._store.incident_rows, open_only=True, limit=MOST):
                 await self._patiently(self._begin_if_new, row["id"])

@@ -78,14 +78,15 @@ class Response:
         by: str,
         incident: int | None = None,
         evidence: tuple[tuple[str, str], ...] | list[list[str]] = (),
+        given: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Returns the action's row as plain data: its outcome and verdict, or why nothing was done."""
-        given = (incident, [list(pair) for pair in evidence])
-        number: int = await run.step("propose", self.propose, run.id, action, validator, why, by, *given)
+        told = (incident, [list(pair) for pair in evidence], dict(given or {}))
+        number: int = await run.step("propose", self.propose, run.id, action, validator, why, by, *told)
         close, how = await self._attempt(run, number)
         if how[0] == "not_resolved" and self.door.settings.policy.second_try:
             # Proposed before the first is closed, so that nobody decides anew meanwhile.
-            second: int = await run.step("propose", self.propose, f"{run.id}/2", action, validator, f"{why} (second try)", by, *given)
+            second: int = await run.step("propose", self.propose, f"{run.id}/2", action, validator, f"{why} (second try)", by, *told)
             await run.step("close", self.conclude, number, *how, f"; it is tried a second time, act-{second}")
             number = second
             close, how = await self._attempt(run, number)
@@ -106,10 +107,18 @@ class Response:
 
     @patient
     async def propose(
-        self, run: str, action: str, validator: int, why: str, by: str, incident: int | None, evidence: list[list[str]]
+        self,
+        run: str,
+        action: str,
+        validator: int,
+        why: str,
+        by: str,
+        incident: int | None,
+        evidence: list[list[str]],
+        given: Mapping[str, str],
     ) -> int:
         pairs = [(observation, quote) for observation, quote in evidence]
-        number = await self.door.propose(Suggestion(run, action, validator, why, by, incident, pairs))
+        number = await self.door.propose(Suggestion(run, action, validator, why, by, incident, pairs, given))
         await self._tell(number, "proposed", f"{action} of validator {validator} is proposed by {by}: {why}")
         return number
 

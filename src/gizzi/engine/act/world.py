@@ -71,6 +71,8 @@ def look(watch: Watch, number: int) -> Look | None:
         alerts=sorted({alert.rule for alert in firing}),
         settles=watch.is_new(now) or watch.settles(number, now),
         recovering=bool(firing) and all(alert.clear_since is not None for alert in firing),
+        version=view.version,
+        session_changed_at=chain.votes.set_changed_at,
     )
 
 
