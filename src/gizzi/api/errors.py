@@ -14,12 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gizzi.errors import GizziError, NotFound, StoreError, UsageError
+from gizzi.errors import AlreadyOver, GizziError, NotFound, StoreError, UsageError
 
 log = structlog.get_logger("gizzi.api")
 
 MEDIA_TYPE = "application/problem+json"
 OPENAI_PATH = "/v1/"
+_STATUSES = ((NotFound, 404), (UsageError, 422), (AlreadyOver, 409), (StoreError, 503))
 _CODES = {401: "invalid_api_key", 404: "not_found", 503: "no_answer"}
 
 
@@ -71,7 +72,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _ours(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, UsageError) else 503 if isinstance(error, StoreError) else 500
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
     return refusal(request.url.path, 400 if status == 422 and _is_openai(request) else status, str(error))
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from gizzi.errors import GizziError, NotFound, StoreError, StoreTaken
+from gizzi.errors import AlreadyOver, GizziError, NotFound, StoreError, StoreTaken
 from gizzi.store import schema
 
 T = TypeVar("T")
@@ -198,7 +198,7 @@ class Store:
                 exists = connection.execute(select(table.c.id).where(table.c.id == incident)).scalar()
                 if exists is None:
                     raise NotFound(f"there is no incident inc-{incident}; `gizzi incidents` lists them")
-                raise StoreError(f"incident inc-{incident} is already resolved; there is nothing to acknowledge")
+                raise AlreadyOver(f"incident inc-{incident} is already resolved; there is nothing to acknowledge")
             connection.execute(insert(schema.events).values(incident=incident, at=at, kind="acknowledged", text=f"acknowledged by {by}"))
 
         await self.run(work)

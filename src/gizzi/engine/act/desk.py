@@ -26,15 +26,19 @@ class ActionDesk:
         self._store = store
         self._clock = clock
 
-    async def approvals(self, *, waiting: bool = True) -> list[dict[str, Any]]:
+    async def approvals(self, *, waiting: bool = True, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
         """Newest first; those whose time is over no longer wait."""
         now = self._clock.now()
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             approvals.expire(connection, now)
-            return rows.approval_rows(connection, waiting=waiting)
+            return rows.approval_rows(connection, waiting=waiting, limit=limit, offset=offset)
 
         return [rows.approval_json(row) for row in await self._store.run(work)]
+
+    async def actions(self, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
+        """What was proposed and done, newest first."""
+        return [rows.action_json(row) for row in await self._store.run(lambda c: rows.all_actions(c, limit, offset))]
 
     async def approval(self, name: str) -> dict[str, Any]:
         """Raises NotFound, UsageError."""
