@@ -5,8 +5,8 @@ GizziError                 a plain line for a person; exit code 1
 ├── UsageError             a command was called with words it cannot take; exit code 2
 ├── NotFound               no such validator, incident, rule …
 ├── StoreError             the database is locked, full, read-only or from a newer version
-│   ├── StoreTaken         another Gizzi watches with it
-│   └── AlreadyOver        what was to be changed there has ended
+│   └── StoreTaken         another Gizzi watches with it
+├── AlreadyOver            what was to be changed has ended, or somebody has answered it
 ├── InDoubt                an action was under way when its process ended; nobody knows whether it happened, and it is not repeated
 ├── BudgetMet              too little money is left for a call to a model; names the budget and what is left
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
@@ -54,8 +54,8 @@ class StoreTaken(StoreError):
     pass
 
 
-class AlreadyOver(StoreError):
-    """What was to be changed has ended."""
+class AlreadyOver(GizziError):
+    pass
 
 
 class InDoubt(GizziError):

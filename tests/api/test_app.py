@@ -128,7 +128,7 @@ async def test_metrics_have_no_label_of_a_validator(api: Api) -> None:
         ("/api/validator/x", 422, "path.number"),
         ("/api/validator/99999999999999999999", 422, "path.number"),
         ("/api/incidents/inc-77", 404, "there is no incident inc-77"),
-        ("/api/incidents/%3Cb%3E", 422, "is not an incident"),
+        ("/api/incidents/%3Cb%3E", 422, "should match pattern"),
         ("/api/incidents?limit=0", 422, "query.limit"),
         ("/api/nothing", 404, "there is nothing at /api/nothing"),
         ("/docs", 404, "openapi.json"),

@@ -75,7 +75,7 @@ def _add_routes(api: FastAPI, app: App) -> None:
         return paged(request, await app.desk.incidents(open_only=open, limit=limit + 1, offset=offset), limit, offset)
 
     @api.get("/api/incidents/{id}", response_model=models.IncidentDetail, responses=problems(404, 422), tags=["incidents"])
-    async def incident(id: Annotated[str, Path(max_length=32, description="Such as inc-3.")]) -> Response:
+    async def incident(id: writes.IncidentId) -> Response:
         """One incident with its timeline."""
         return Json(await app.desk.incident(id))
 

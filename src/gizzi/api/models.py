@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gizzi.kinds import Severity
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Health = Literal["healthy", "warning", "critical", "unknown"]
+
+
+ASKED = ConfigDict(extra="forbid", strict=True)
+SAYS = "[^ \\t\\r\\n]"
+"""It is not blank."""
+
+
+def _whole(value: Any) -> Any:
+    """6.0 is an integer too, as JSON Schema has it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _Shape(BaseModel):
@@ -157,16 +167,23 @@ class Approval(_Shape):
 class Wish(BaseModel):
     """An action that somebody proposes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ASKED
     action: str = Field(min_length=1, max_length=128, examples=["restart"])
-    validator: int = Field(ge=0, le=2**31 - 1)
-    why: str = Field(min_length=1, max_length=500)
+    validator: Annotated[int, BeforeValidator(_whole)] = Field(ge=0, le=2**31 - 1)
+    why: str = Field(min_length=1, max_length=500, pattern=SAYS)
+
+
+class Reason(BaseModel):
+    """Why not."""
+
+    model_config = ASKED
+    why: str = Field(min_length=1, max_length=500, pattern=SAYS)
 
 
 class Word(BaseModel):
     """What a person says to it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ASKED
     why: str = Field("", max_length=500)
 
 
@@ -328,8 +345,8 @@ class Role(_Shape):
 class Question(BaseModel):
     """What is asked, and how much hangs on it."""
 
-    model_config = ConfigDict(extra="forbid")
-    text: str = Field(min_length=1, max_length=200_000, examples=["Is validator 6 healthy?"])
+    model_config = ASKED
+    text: str = Field(min_length=1, max_length=200_000, pattern=SAYS, examples=["Is validator 6 healthy?"])
     critical: bool = Field(False, description="Three models vote.")
     model: str | None = Field(None, max_length=256, description="This model alone.")
     role: str | None = Field(None, max_length=64, description="For this role, and out of its budget.")

@@ -13,8 +13,8 @@ TEXTS = {
     409: "It is over already.",
     422: "Something asked for is not well formed.",
     429: "Too many changes at once; Retry-After says in how many seconds to go on.",
-    500: "A fault in Gizzi, or no model could answer; the detail says which.",
-    503: "The store fails, or too many follow already.",
+    500: "A fault in Gizzi; its log says more.",
+    503: "It cannot be had now: the store fails, no model could answer, or too many follow already; the detail says which.",
 }
 
 

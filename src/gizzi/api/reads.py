@@ -14,7 +14,9 @@ from gizzi.api.lists import LISTED, Json, Limit, Offset, listed, paged
 from gizzi.api.problems import problems
 from gizzi.app import App
 from gizzi.engine.told import costs, roles
+from gizzi.errors import NotFound, UsageError
 from gizzi.models.report import By
+from gizzi.models.router import Router
 
 
 def add_routes(api: FastAPI, app: App) -> None:
@@ -38,12 +40,25 @@ def _add_models(api: FastAPI, app: App) -> None:
         """Every model, the cheapest tier first: prices in US$ per million tokens, the day they were checked, whether it can be reached."""
         return listed(request, await asyncio.to_thread(app.router.rows))
 
-    @api.post("/api/ask", response_model=models.Answer, responses=problems(422, 500), tags=["models"])
+    @api.post("/api/ask", response_model=models.Answer, responses=problems(404, 422), tags=["models"])
     async def ask(question: models.Question) -> Response:
         """Ask. The router chooses who answers, within budget; a question that live status answers costs nothing."""
         await app.router.warm()
+        if question.model is not None:
+            _check_model(app.router, question.model)
         answer = await app.router.ask(question.text, critical=question.critical, model=question.model, role=question.role)
         return Json(answer.as_json())
+
+
+def _check_model(router: Router, name: str) -> None:
+    """Raises NotFound; UsageError where that model cannot be asked at all."""
+    try:
+        model = router.catalogue.find(name).id
+    except UsageError as error:
+        raise NotFound(str(error)) from None
+    why_not = next(row["why_not"] for row in router.rows() if row["model"] == model)
+    if why_not is not None:
+        raise UsageError(f"model: {model} cannot be asked: {why_not}")
 
 
 def _add_memory(api: FastAPI, app: App) -> None:

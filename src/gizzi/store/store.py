@@ -185,7 +185,7 @@ class Store:
         return await self.run(lambda c: _rows(c.execute(query)))
 
     async def acknowledge(self, incident: int, by: str, at: float) -> None:
-        """Mark as seen by a person. Raises NotFound, or StoreError where it is already over."""
+        """Mark as seen by a person. Raises NotFound, AlreadyOver."""
 
         def work(connection: Connection) -> None:
             table = schema.incidents

@@ -49,7 +49,7 @@ class ActionDesk:
         return found
 
     async def decide(self, name: str, *, yes: bool, by: str, why: str = "") -> dict[str, Any]:
-        """A person's yes or no, once. Raises NotFound, UsageError where it was answered, has expired or is no longer needed."""
+        """A person's yes or no, once. Raises NotFound, UsageError; AlreadyOver where it was answered or is no longer needed."""
         number = approvals.approval_number(name)
         now = self._clock.now()
 
