@@ -28,6 +28,7 @@ from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
+from gizzi.engine.live import Live
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.roles.runner import RoleRunner
 from gizzi.engine.roles.scene import Scene
@@ -89,6 +90,7 @@ class App:
         """With those that a Prometheus server named."""
         self.door = Door(fleet, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
         self.actions = ActionDesk(store, self.clock)
+        self.live = Live(watch)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
         self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
@@ -97,7 +99,7 @@ class App:
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         self.roles = self._role_runner()
         watch.on_change += [self.responder.hear, self.remembering.hear]
-        self.response.on_news += [self.remembering.hear_news, self._tell_people]
+        self.response.on_news += [self.remembering.hear_news, self._tell_people, self.live.hear_news]
         if mind is not None or watch.live:
             watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
 
@@ -138,6 +140,7 @@ class App:
                 group.create_task(self._renew())
                 group.create_task(self.work())
                 group.create_task(self.teller.run())
+                group.create_task(self.live.keep())
                 group.create_task(ping_while_well(self.watch, self.settings.notify))
         except BaseExceptionGroup as failures:
             known = failures.subgroup(GizziError)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import structlog
 
-from gizzi.api.auth import people_of
 from gizzi.api.serve import ApiServer
 from gizzi.app import App
 from gizzi.config import Settings
 from gizzi.engine.limits import open_files_check
 from gizzi.errors import GizziError
+from gizzi.serving.people import people_of
 
 log = structlog.get_logger("gizzi")
 

@@ -6,6 +6,7 @@ GizziError                 a plain line for a person; exit code 1
 ├── NotFound               no such validator, incident, rule …
 ├── StoreError             the database is locked, full, read-only or from a newer version
 │   └── StoreTaken         another Gizzi watches with it
+├── AlreadyOver            what was to be changed has ended, or somebody has answered it
 ├── InDoubt                an action was under way when its process ended; nobody knows whether it happened, and it is not repeated
 ├── BudgetMet              too little money is left for a call to a model; names the budget and what is left
 └── SourceError            a validator could not be read; carries the kind of failure, which rules look at
@@ -50,6 +51,10 @@ class StoreError(GizziError):
 
 
 class StoreTaken(StoreError):
+    pass
+
+
+class AlreadyOver(GizziError):
     pass
 
 

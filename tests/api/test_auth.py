@@ -6,11 +6,12 @@ import aiohttp
 import pytest
 from starlette.types import Message
 
-from gizzi.api.auth import Door, Person, _host, is_loopback
+from gizzi.api.auth import Door
 from gizzi.app import open_app
 from gizzi.config import parse
 from gizzi.errors import ConfigError
 from gizzi.reach import Reach
+from gizzi.serving.people import Person, host_of, is_loopback
 from gizzi.store import open_store
 from tools.api import Api, serving, watched_api
 
@@ -113,7 +114,7 @@ async def test_public_status_opens_one_read_alone() -> None:
 def test_two_host_headers_are_none() -> None:
     from starlette.datastructures import Headers
 
-    assert _host(Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")])) == ""
+    assert host_of(Headers(raw=[(b"host", b"localhost"), (b"host", b"evil.example")])) == ""
 
 
 async def test_beyond_loopback_everything_needs_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from gizzi.alerts.incident import Decision, Incident
 from gizzi.config import Settings
 from gizzi.engine import records
 from gizzi.engine.desk import Desk, incident_number
-from gizzi.errors import NotFound, StoreError, UsageError
+from gizzi.errors import AlreadyOver, NotFound, UsageError
 from gizzi.store import Store, open_store
 
 NOW = 1_767_225_600.0
@@ -115,7 +115,7 @@ async def test_acknowledging(store: Store, desk: Desk) -> None:
     assert [(moment["kind"], moment["text"]) for moment in shown["timeline"]] == [("acknowledged", "acknowledged by ada")]
     await keep(store, alert(6, incident=2), number=2, state="resolved")
     for name, error, text in (
-        ("inc-2", StoreError, "already resolved"),
+        ("inc-2", AlreadyOver, "already resolved"),
         ("3", NotFound, "inc-3"),
         ("peers", UsageError, "named like inc-3"),
     ):

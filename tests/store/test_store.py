@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from conftest import need
-from gizzi.errors import NotFound, StoreError
+from gizzi.errors import AlreadyOver, NotFound, StoreError
 from gizzi.store import Store, open_store, schema
 from tools import postgres
 
@@ -108,7 +108,7 @@ async def test_acknowledging_what_is_not_there_is_told(store: Store) -> None:
     with pytest.raises(NotFound, match="inc-9"):
         await store.acknowledge(9, "ada", 1.0)
     await store.record([(incident(1, "resolved"), True)], [], [])
-    with pytest.raises(StoreError, match="already resolved"):
+    with pytest.raises(AlreadyOver, match="already resolved"):
         await store.acknowledge(1, "ada", 1.0)
 
 

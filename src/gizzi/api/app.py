@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import math
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Query, Request
+from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from gizzi.api import chat, errors, models, writes
-from gizzi.api.auth import Door, is_loopback, people_of
+from gizzi.api import chat, errors, models, reads, writes
+from gizzi.api.auth import READERS_POST, Door
 from gizzi.api.listen import address_of
+from gizzi.api.lists import LARGEST_NUMBER, LISTED, Json, Limit, Offset, paged
 from gizzi.api.metrics import Metrics
+from gizzi.api.problems import problems
 from gizzi.app import App
-from gizzi.clock import iso
 from gizzi.engine.detail import detail
 from gizzi.engine.own import own_health, version
-from gizzi.engine.watch import STEP_S
+from gizzi.serving.headers import API, Headers
+from gizzi.serving.people import is_loopback, people_of
+from gizzi.serving.stream import EventStream
 
 ABOUT = "What Gizzi sees of a fleet of Substrate validators. Times are UTC in ISO 8601; a value that was not observed is null."
-LARGEST_NUMBER = 2**31 - 1
-
-
-class Json(JSONResponse):
-    """What cannot be said in JSON (NaN, infinity: a plugin's) is null, and never spoils the rest."""
-
-    def render(self, content: Any) -> bytes:
-        try:
-            return _dump(content)
-        except ValueError:
-            return _dump(_finite(content))
-
-
-def _dump(content: Any) -> bytes:
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-class Fleet:
-    """The network's status, made at most once an evaluation however many ask."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-        self._made_at = -math.inf
-        self._statuses: list[dict[str, Any]] = []
-
-    def statuses(self) -> list[dict[str, Any]]:
-        now = self._app.clock.now()
-        if not 0 <= now - self._made_at < STEP_S:
-            self._statuses, self._made_at = self._app.watch.statuses(), now
-        return self._statuses
-
-    def status(self) -> dict[str, Any]:
-        statuses = self.statuses()
-        return {"network": self._app.settings.network.name, "at": iso(self._made_at), "validators": statuses}
 
 
 def create_app(app: App, *, listen: str | None = None) -> FastAPI:
@@ -70,20 +29,20 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     api = FastAPI(title="Gizzi", version=version(), description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False)
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
-    writes.add_routes(api, app, _problems)
+    writes.add_routes(api, app)
+    reads.add_routes(api, app)
     chat.add_routes(api, app)
     errors.install(api)
     api.add_middleware(errors.LastResort)
+    api.add_middleware(Headers, policy=API)
     api.add_middleware(Door, people=people_of(app.settings), open_reads=is_loopback(host), public_status=app.settings.api.public_status)
     api.openapi = lambda: _openapi(api)  # type: ignore[method-assign]
     return api
 
 
 def _add_routes(api: FastAPI, app: App) -> None:
-    fleet = Fleet(app)
-    metrics = Metrics(app, fleet.statuses)
+    metrics = Metrics(app, app.live.statuses)
     cross_origin = {"Access-Control-Allow-Origin": "*"} if app.settings.api.public_status else None
-    faults = _problems(422)
 
     @api.get("/health", response_model=models.OwnHealth, tags=["gizzi"])
     async def health() -> Response:
@@ -98,37 +57,40 @@ def _add_routes(api: FastAPI, app: App) -> None:
     @api.get("/api/network/status", response_model=models.NetworkStatus, tags=["fleet"])
     async def network_status() -> Response:
         """Every validator, in order of number."""
-        return Json(fleet.status(), headers=cross_origin)
+        return Json(app.live.network(), headers=cross_origin)
 
-    @api.get("/api/validator/{number}", response_model=models.ValidatorDetail, responses=_problems(404, 422), tags=["fleet"])
+    @api.get("/api/validator/{number}", response_model=models.ValidatorDetail, responses=problems(404, 422), tags=["fleet"])
     async def validator(number: Annotated[int, Path(ge=0, le=LARGEST_NUMBER)]) -> Response:
         """One validator: its status, the facts a restart stands on, its alerts, and all that was observed."""
         return Json(detail(app.watch, number))
 
-    @api.get("/api/incidents", response_model=list[models.Incident], responses=faults, tags=["incidents"])
+    @api.get("/api/incidents", response_model=list[models.Incident], responses={**LISTED, **problems(422)}, tags=["incidents"])
     async def incidents(
+        request: Request,
         open: Annotated[bool, Query(description="Only those that are not resolved.")] = False,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-        offset: Annotated[int, Query(ge=0, le=LARGEST_NUMBER)] = 0,
+        limit: Limit = 200,
+        offset: Offset = 0,
     ) -> Response:
         """Incidents, newest first."""
-        return Json(await app.desk.incidents(open_only=open, limit=limit, offset=offset))
+        return paged(request, await app.desk.incidents(open_only=open, limit=limit + 1, offset=offset), limit, offset)
 
-    @api.get("/api/incidents/{id}", response_model=models.IncidentDetail, responses=_problems(404, 422), tags=["incidents"])
-    async def incident(id: Annotated[str, Path(max_length=32, description="Such as inc-3.")]) -> Response:
+    @api.get("/api/incidents/{id}", response_model=models.IncidentDetail, responses=problems(404, 422), tags=["incidents"])
+    async def incident(id: writes.IncidentId) -> Response:
         """One incident with its timeline."""
         return Json(await app.desk.incident(id))
 
+    @api.get("/api/events", response_class=Response, responses=_EVENTS, tags=["gizzi"])
+    async def events(last_event_id: Annotated[str | None, Header(max_length=64, description="Go on after this event.")] = None) -> Response:
+        """What happens, as server-sent events, each with an id: `incident` and `action` as they change, `status` where a validator's
+        health has changed. A quiet stream says so in a comment every 10 s. With Last-Event-ID what was missed comes first; where that is
+        not kept any more, the event `reset` says so.
+        """
+        if app.live.events.is_full:
+            return errors.problem(503, "too many follow the events already; come back later", {"Retry-After": "30"})
+        return EventStream(app.live.events, last_event_id)
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    texts = {
-        401: "No token, or a wrong one.",
-        403: "A viewer's token, where an approver's is needed.",
-        404: "There is no such thing.",
-        422: "Something asked for is not well formed.",
-    }
-    shape = {errors.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": texts[status], "content": shape} for status in statuses}
+
+_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(422)}
 
 
 def _openapi(api: FastAPI) -> dict[str, Any]:
@@ -140,7 +102,17 @@ def _openapi(api: FastAPI) -> dict[str, Any]:
         parts["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         page["security"] = [{}, {"token": []}]
         for path, item in page["paths"].items():
-            for operation in item.values():
-                operation["responses"]["401"] = chat.REFUSED if path.startswith(errors.OPENAI_PATH) else _problems(401)[401]
+            for method, operation in item.items():
+                _complete(path, method, operation)
         api.openapi_schema = page
     return api.openapi_schema
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What any route may answer: before it is asked, and where the store fails."""
+    if path.startswith(errors.OPENAI_PATH):
+        operation["responses"]["401"] = chat.REFUSED
+        return
+    changes = method == "post" and path not in READERS_POST
+    always = problems(401, 503, *((403, 429) if changes else ()))
+    operation["responses"].update({str(status): answer for status, answer in always.items()})

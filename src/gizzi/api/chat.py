@@ -33,6 +33,12 @@ _OBJECT = {"application/json": {"schema": {"type": "object"}}}
 _OPENAI: dict[int | str, dict[str, Any]] = {200: {"content": _OBJECT}}
 """Its shapes are described by OpenAI."""
 REFUSED = {"description": "No token, or a wrong one.", "content": _OBJECT}
+_FAULTS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The request is not well formed.", "content": _OBJECT},
+    404: {"description": "There is no such model.", "content": _OBJECT},
+    503: {"description": "No model could answer.", "content": _OBJECT},
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object", "required": ["messages"]}}}}}
 _MISSING = {"description": "There is no such model.", "content": _OBJECT}
 
 
@@ -51,7 +57,7 @@ def add_routes(api: FastAPI, app: App) -> None:
             raise NotFound(f"there is no model {model[:200]!r} here; GET /v1/models lists them")
         return JSONResponse(_entry(model))
 
-    @api.post("/v1/chat/completions", responses=_OPENAI, tags=["openai"])
+    @api.post("/v1/chat/completions", responses={**_OPENAI, **_FAULTS}, openapi_extra=_BODY, tags=["openai"])
     async def chat_completions(request: Request) -> Response:
         """OpenAI's chat completions, through the router: routed, within budget, in the ledger. `model` is gizzi/auto, a tier (gizzi/local,
         local …) or a model's id. Tools and response_format go through to the model; with `stream` the answer comes as server-sent events. A

@@ -12,14 +12,16 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gizzi.errors import GizziError, NotFound, StoreError, UsageError
+from gizzi.errors import AlreadyOver, GizziError, NotFound, StoreError, UsageError
 
 log = structlog.get_logger("gizzi.api")
 
 MEDIA_TYPE = "application/problem+json"
 OPENAI_PATH = "/v1/"
+_STATUSES = ((NotFound, 404), (UsageError, 422), (AlreadyOver, 409), (StoreError, 503))
 _CODES = {401: "invalid_api_key", 404: "not_found", 503: "no_answer"}
 
 
@@ -58,8 +60,18 @@ def install(api: FastAPI) -> None:
 
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and not _is_openai(request):  # what FastAPI says of a body that it cannot read
+        return refusal(request.url.path, 422, "the body is not JSON in UTF-8")
+    if error.status_code == 405:
+        error.headers = {"Allow": ", ".join(sorted(_methods(request)))}
     detail = {404: f"there is nothing at {request.url.path}; GET /openapi.json lists what there is"}.get(error.status_code, error.detail)
     return refusal(request.url.path, error.status_code, detail, error.headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """All that the path takes, whichever route takes them."""
+    routes = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in routes for method in route.methods or ()}
 
 
 def _invalid(request: Request, error: Exception) -> Response:
@@ -71,7 +83,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 
 
 def _ours(request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, NotFound) else 422 if isinstance(error, UsageError) else 503 if isinstance(error, StoreError) else 500
+    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 503)
     return refusal(request.url.path, 400 if status == 422 and _is_openai(request) else status, str(error))
 
 

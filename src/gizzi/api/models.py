@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from gizzi.kinds import Severity
 
 Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Health = Literal["healthy", "warning", "critical", "unknown"]
+
+
+ASKED = ConfigDict(extra="forbid", strict=True)
+SAYS = "[^ \\t\\r\\n]"
+"""It is not blank."""
+
+
+def _whole(value: Any) -> Any:
+    """6.0 is an integer too, as JSON Schema has it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class _Shape(BaseModel):
@@ -157,17 +167,24 @@ class Approval(_Shape):
 class Wish(BaseModel):
     """An action that somebody proposes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ASKED
     action: str = Field(min_length=1, max_length=128, examples=["restart"], description="The action's name.")
-    validator: int = Field(ge=0, le=2**31 - 1, description="The validator's number.")
-    why: str = Field(min_length=1, max_length=500, description="Why, for those who read it later.")
+    validator: Annotated[int, BeforeValidator(_whole)] = Field(ge=0, le=2**31 - 1, description="The validator's number.")
+    why: str = Field(min_length=1, max_length=500, pattern=SAYS, description="Why, for those who read it later.")
+
+
+class Reason(BaseModel):
+    """Why not."""
+
+    model_config = ASKED
+    why: str = Field(min_length=1, max_length=500, pattern=SAYS, description="Why not, for those who read it later.")
 
 
 class Word(BaseModel):
     """What a person says to it."""
 
-    model_config = ConfigDict(extra="forbid")
-    why: str = Field("", max_length=500, description="Why; needed for a no.")
+    model_config = ASKED
+    why: str = Field("", max_length=500, description="Why.")
 
 
 class Incident(_Shape):
@@ -196,6 +213,173 @@ class Moment(_Shape):
 
 class IncidentDetail(Incident):
     timeline: list[Moment]
+
+
+class Tokens(_Shape):
+    input: int
+    output: int
+    cached_input: int
+    reasoning: int
+
+
+class Spent(_Shape):
+    calls: int
+    cost_usd: str | None = Field(description="US$; null where no call's cost is known.")
+    unknown_cost_calls: int = Field(description="Calls whose cost nobody knows; they are in no amount.")
+    estimated_calls: int
+    tokens: Tokens
+
+
+class CostRow(Spent):
+    """Of one model, tier, role, kind or day: whichever was asked for."""
+
+    model: str | None = None
+    tier: str | None = None
+    role: str | None = None
+    kind: str | None = None
+    day: str | None = None
+    always_frontier_usd: str | None = Field(description="What the frontier model would have cost for the same tokens; null if unknown.")
+
+
+class OpenCalls(_Shape):
+    calls: int
+    estimate_usd: str
+
+
+class Kept(_Shape):
+    day_usd: str
+    month_usd: str
+
+
+class BudgetLeft(_Shape):
+    day_usd: str
+    day_left_usd: str
+    month_usd: str
+    month_left_usd: str
+    kept_for_critical: Kept = Field(description="The part of what is left that only critical work may spend.")
+    tiers_left_today_usd: dict[str, str]
+    roles_left_today_usd: dict[str, str]
+
+
+class Forecast(_Shape):
+    month_usd: str
+    so_far_usd: str
+    mean_day_usd: str
+    days_left: float
+    how: str
+
+
+class AlwaysFrontier(_Shape):
+    model: str
+    cost_usd: str
+    how: str
+
+
+class Costs(_Shape):
+    by: Literal["model", "tier", "role", "kind", "day"]
+    at: Time
+    from_: Annotated[str, Field(alias="from", description="The first day of the month.")]
+    to: str
+    rows: list[CostRow]
+    total: Spent
+    open: OpenCalls
+    budget: BudgetLeft
+    forecast: Forecast
+    always_frontier: AlwaysFrontier | None
+
+
+class Model(_Shape):
+    model: str
+    provider: str
+    tier: Literal["reflex", "local", "standard", "frontier"]
+    serves: list[str] = Field(description="The tiers it is named for.")
+    price: dict[str, Any] | None = Field(description="US$ per million tokens as decimal texts, and where they come from; null if unknown.")
+    checked: str | None = Field(description="The day the price was looked up.")
+    retired: str | None = Field(description="The day from which requests fail.")
+    reachable: bool
+    why_not: str | None
+    local: bool
+    context_tokens: int | None
+    capabilities: list[str]
+    where: str
+
+
+class Remembered(_Shape):
+    number: int
+    at: Time
+    author: str
+    kind: str
+    event: str
+    action: str
+    status: Literal["PENDING", "IN_PROGRESS", "RESOLVED", "ESCALATED", "COMPLETED"]
+    priority: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
+    tags: list[str]
+    validators: list[int]
+    incident: str | None
+    body: str
+    hash: str
+
+
+class Verification(_Shape):
+    ok: bool
+    entries: int
+    fault: str | None = Field(description="The first thing that is wrong.")
+    number: int | None = Field(description="The entry it is about, where it is about one.")
+    trusted: bool = Field(description="Whether the root key is the one that lies with the keys, outside the store.")
+    head: str
+
+
+class Role(_Shape):
+    name: str
+    description: str
+    tier: Literal["auto", "local", "standard", "frontier"]
+    tools: list[str]
+    validators: list[int] | None = Field(description="null: all.")
+    schedule: str | None
+    budget_usd: str | None
+    tasks: dict[str, str]
+    where: str
+    last_report: Remembered | None
+
+
+class Question(BaseModel):
+    """What is asked, and how much hangs on it."""
+
+    model_config = ASKED
+    text: str = Field(min_length=1, max_length=200_000, pattern=SAYS, examples=["Is validator 6 healthy?"])
+    critical: bool = Field(False, description="Three models vote.")
+    model: str | None = Field(None, max_length=256, description="This model alone.")
+    role: str | None = Field(None, max_length=64, description="For this role, and out of its budget.")
+
+
+class AnswerTokens(_Shape):
+    input: int
+    output: int
+    estimated: bool
+
+
+class AskedModel(_Shape):
+    model: str
+    why_not: str | None
+
+
+class AnswerRoute(_Shape):
+    strategy: str
+    reason: str
+    considered: list[AskedModel]
+
+
+class Answer(_Shape):
+    id: str | None = Field(description="By which it can be called good or bad.")
+    model: str
+    tier: Literal["reflex", "local", "standard", "frontier"]
+    response: str
+    cost_usd: str | None
+    time_s: float
+    tokens: AnswerTokens
+    route: AnswerRoute
+    votes: list[dict[str, Any]]
+    cached: bool
 
 
 class Problem(BaseModel):

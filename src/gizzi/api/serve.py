@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import uvicorn
 
 from gizzi.api.app import create_app
-from gizzi.api.auth import is_loopback, people_of
 from gizzi.api.listen import address_of, bind, url_of
 from gizzi.app import App
 from gizzi.errors import ConfigError
+from gizzi.serving.people import is_loopback, people_of
 
 GRACE_S = 1
 """For how long answers under way may go on once it is told to stop."""

@@ -18,10 +18,9 @@ from gizzi.clock import LiveClock
 from gizzi.config import Settings
 from gizzi.errors import UsageError
 from gizzi.models.budget import shown_usd
-from gizzi.models.catalogue import is_retired
 from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Model
-from gizzi.models.report import BY, By, costs_by
+from gizzi.models.report import BY, By, costs_by, frontier_of
 from gizzi.store import open_store
 
 IN_MEMORY = "sqlite://"
@@ -58,8 +57,7 @@ def _frontier(settings: Settings, now: float) -> Model | None:
     """The first model of the frontier tier that is not retired and has a price; None without one."""
     today = datetime.fromtimestamp(now, UTC).date()
     catalogue = catalogue_of(settings, registries.load(settings), today)
-    models = (catalogue.models[name] for name in catalogue.tiers["frontier"])
-    return next((model for model in models if model.price is not None and not is_retired(model, today)), None)
+    return frontier_of(catalogue, today)
 
 
 def _page(report: Mapping[str, Any], by: By) -> list[RenderableType]:

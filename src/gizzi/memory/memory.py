@@ -88,13 +88,18 @@ class Memory:
         query = select(schema.entries).order_by(schema.entries.c.number.desc()).limit(limit)
         return list(reversed(await self._read(query)))
 
+    async def latest(self, limit: int, offset: int = 0, kind: str | None = None) -> list[Stored]:
+        """The newest first, of one kind or of all."""
+        query = select(schema.entries).order_by(schema.entries.c.number.desc()).limit(limit).offset(offset)
+        return await self._read(query if kind is None else query.where(schema.entries.c.kind == kind))
+
     async def since(self, number: int = 0, limit: int = 1000) -> list[Stored]:
         """The entries after that number, the oldest first."""
         query = select(schema.entries).where(schema.entries.c.number > number).order_by(schema.entries.c.number).limit(limit)
         return await self._read(query)
 
     async def search(self, text: str, limit: int = 20) -> list[Stored]:
-        """Entries in which every word of the text occurs, the newest first. No text is an error."""
+        """Entries in which every word of the text occurs, the newest first. None without text."""
         return await self._store.run(lambda c: [stored_of(row) for row in search.find(c, text, limit)])
 
     async def verify(self) -> Verification:

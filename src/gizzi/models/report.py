@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, func, select
 from gizzi.clock import iso
 from gizzi.config import Budget
 from gizzi.models.budget import EXACT, ZERO, BudgetLeft, left_of, money_text, total
+from gizzi.models.catalogue import Catalogue, is_retired
 from gizzi.models.ledger import day_of
 from gizzi.models.ledger_rows import RELEASED, spent
 from gizzi.models.model import Model
@@ -90,7 +91,7 @@ async def costs_by(store: Store, by: By, *, now: float, budget: Budget, frontier
             "at": iso(now),
             "from": first.isoformat(),
             "to": today.isoformat(),
-            "rows": _rows(month, by),
+            "rows": _rows(month, by, frontier),
             "total": _sum(month).as_json(),
             "open": _open(connection),
             "budget": _budget_json(budget, left),
@@ -101,19 +102,33 @@ async def costs_by(store: Store, by: By, *, now: float, budget: Budget, frontier
     return await store.run(work)
 
 
+async def budget_now(store: Store, budget: Budget, now: float) -> dict[str, Any]:
+    """The budgets and what is left of them, without reading the whole ledger."""
+    return await store.run(lambda connection: _budget_json(budget, left_of(budget, spent(connection, day_of(now)))))
+
+
+def frontier_of(catalogue: Catalogue, today: date) -> Model | None:
+    """The first model of the frontier tier that is not retired and has a price; None without one."""
+    models = (catalogue.models[name] for name in catalogue.tiers["frontier"])
+    return next((model for model in models if model.price is not None and not is_retired(model, today)), None)
+
+
 def _settled(connection: Connection, since: date) -> Iterator[Row[Any]]:
     """What was sent and has ended since that day."""
     ended = select(entries).where(entries.c.day >= since.isoformat(), entries.c.entry.in_(("settle", "late")))
     return (row for row in connection.execute(ended) if not row.outcome.startswith(RELEASED))
 
 
-def _rows(settled: Iterable[Row[Any]], by: By) -> list[dict[str, Any]]:
+def _rows(settled: Iterable[Row[Any]], by: By, frontier: Model | None) -> list[dict[str, Any]]:
     """By day in the days' order; else the dearest first, those of unknown cost before what is free."""
     groups: defaultdict[str, Sum] = defaultdict(Sum)
+    rows_of: defaultdict[str, list[Row[Any]]] = defaultdict(list)
     for row in settled:
         groups[getattr(row, by)].add(row)
+        rows_of[getattr(row, by)].append(row)
     ordered = sorted(groups.items()) if by == "day" else sorted(groups.items(), key=lambda g: (-g[1].usd, -g[1].unknown, g[0]))
-    return [{by: name or None, **sums.as_json()} for name, sums in ordered]
+    dear = {name: _always(rows, frontier) for name, rows in rows_of.items()}
+    return [{by: name or None, **sums.as_json(), "always_frontier_usd": (dear[name] or {}).get("cost_usd")} for name, sums in ordered]
 
 
 def _sum(settled: Iterable[Row[Any]]) -> Sum:

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from gizzi.errors import GizziError, NotFound, StoreError, StoreTaken
+from gizzi.errors import AlreadyOver, GizziError, NotFound, StoreError, StoreTaken
 from gizzi.store import schema
 
 T = TypeVar("T")
@@ -185,7 +185,7 @@ class Store:
         return await self.run(lambda c: _rows(c.execute(query)))
 
     async def acknowledge(self, incident: int, by: str, at: float) -> None:
-        """Mark as seen by a person. Raises NotFound, or StoreError where it is already over."""
+        """Mark as seen by a person. Raises NotFound, AlreadyOver."""
 
         def work(connection: Connection) -> None:
             table = schema.incidents
@@ -198,7 +198,7 @@ class Store:
                 exists = connection.execute(select(table.c.id).where(table.c.id == incident)).scalar()
                 if exists is None:
                     raise NotFound(f"there is no incident inc-{incident}; `gizzi incidents` lists them")
-                raise StoreError(f"incident inc-{incident} is already resolved; there is nothing to acknowledge")
+                raise AlreadyOver(f"incident inc-{incident} is already resolved; there is nothing to acknowledge")
             connection.execute(insert(schema.events).values(incident=incident, at=at, kind="acknowledged", text=f"acknowledged by {by}"))
 
         await self.run(work)

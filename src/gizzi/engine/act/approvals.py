@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gizzi.engine.act import rows
-from gizzi.errors import NotFound, UsageError
+from gizzi.errors import AlreadyOver, NotFound, UsageError
 from gizzi.guard import Answer
 
 _APPROVAL = re.compile(r"(?:ap-)?(\d{1,9})", re.IGNORECASE)
@@ -58,7 +58,7 @@ def use(connection: Connection, row: Mapping[str, Any], answer: Answer, now: flo
 
 
 def decide(connection: Connection, number: int, *, yes: bool, by: str, why: str, now: float) -> dict[str, Any]:
-    """A person's answer, once. Raises NotFound, UsageError."""
+    """A person's answer, once. Raises NotFound, AlreadyOver."""
     found = next((row for row in rows.approval_rows(connection, waiting=False, limit=10_000) if row["id"] == number), None)
     if found is None:
         raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
@@ -69,7 +69,7 @@ def decide(connection: Connection, number: int, *, yes: bool, by: str, why: str,
     if found["state"] != "waiting" or not rows.change_approval(
         connection, number, "waiting", state=state, decided_at=now, decided_by=by, why=why or None
     ):
-        raise UsageError(f"ap-{number} is {found['state']} already" + (f" (by {found['decided_by']})" if found["decided_by"] else ""))
+        raise AlreadyOver(f"ap-{number} is {found['state']} already" + (f" (by {found['decided_by']})" if found["decided_by"] else ""))
     return {**found, "state": state, "decided_at": now, "decided_by": by, "why": why or None}
 
 

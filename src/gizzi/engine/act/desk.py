@@ -26,15 +26,19 @@ class ActionDesk:
         self._store = store
         self._clock = clock
 
-    async def approvals(self, *, waiting: bool = True) -> list[dict[str, Any]]:
+    async def approvals(self, *, waiting: bool = True, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
         """Newest first; those whose time is over no longer wait."""
         now = self._clock.now()
 
         def work(connection: Connection) -> list[dict[str, Any]]:
             approvals.expire(connection, now)
-            return rows.approval_rows(connection, waiting=waiting)
+            return rows.approval_rows(connection, waiting=waiting, limit=limit, offset=offset)
 
         return [rows.approval_json(row) for row in await self._store.run(work)]
+
+    async def actions(self, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
+        """What was proposed and done, newest first."""
+        return [rows.action_json(row) for row in await self._store.run(lambda c: rows.all_actions(c, limit, offset))]
 
     async def approval(self, name: str) -> dict[str, Any]:
         """Raises NotFound, UsageError."""
@@ -45,7 +49,7 @@ class ActionDesk:
         return found
 
     async def decide(self, name: str, *, yes: bool, by: str, why: str = "") -> dict[str, Any]:
-        """A person's yes or no, once. Raises NotFound, UsageError where it was answered, has expired or is no longer needed."""
+        """A person's yes or no, once. Raises NotFound, UsageError; AlreadyOver where it was answered or is no longer needed."""
         number = approvals.approval_number(name)
         now = self._clock.now()
 

@@ -101,8 +101,10 @@ def of_incidents(connection: Connection, numbers: list[int]) -> list[dict[str, A
     return [dict(row._mapping) for row in connection.execute(query)]
 
 
-def all_actions(connection: Connection, limit: int) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in connection.execute(select(actions).order_by(actions.c.id.desc()).limit(limit))]
+def all_actions(connection: Connection, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    """Newest first."""
+    query = select(actions).order_by(actions.c.id.desc()).limit(limit).offset(offset)
+    return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def unfinished(connection: Connection) -> list[dict[str, Any]]:
@@ -132,10 +134,10 @@ def add_approval(connection: Connection, row: Row) -> int:
     return int(key[0])  # type: ignore[index]
 
 
-def approval_rows(connection: Connection, *, waiting: bool, limit: int = 200) -> list[dict[str, Any]]:
+def approval_rows(connection: Connection, *, waiting: bool, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
     """Approvals with their action, newest first."""
     query = select(approvals, actions.c.action.label("what"), actions.c.validator, actions.c.incident, actions.c.why.label("because"))
-    query = query.join(actions, actions.c.id == approvals.c.action).order_by(approvals.c.id.desc()).limit(limit)
+    query = query.join(actions, actions.c.id == approvals.c.action).order_by(approvals.c.id.desc()).limit(limit).offset(offset)
     if waiting:
         query = query.where(approvals.c.state == "waiting")
     return [dict(row._mapping) for row in connection.execute(query)]
