@@ -23,14 +23,17 @@ if TYPE_CHECKING:
     from gizzi.kinds import Opinion
     from gizzi.marks import action, notifier, panel, rule, source, strategy, wire, workflow
     from gizzi.models.router import Router
+    from gizzi.now import ChainNow, FleetNow, StoreNow
     from gizzi.reach import Http, Node, Samples, Ssh
 
 __all__ = [
     "UNKNOWN",
     "Answer",
     "Chain",
+    "ChainNow",
     "CommandFailed",
     "Finding",
+    "FleetNow",
     "GizziError",
     "Http",
     "Message",
@@ -42,6 +45,7 @@ __all__ = [
     "Settings",
     "SourceError",
     "Ssh",
+    "StoreNow",
     "Validator",
     "Value",
     "action",
@@ -63,6 +67,7 @@ _HOMES = {
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
+    "gizzi.now": ("ChainNow", "FleetNow", "StoreNow"),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
     "gizzi.kinds": ("Opinion",),
     "gizzi.marks": ("action", "notifier", "panel", "rule", "source", "strategy", "wire", "workflow"),

@@ -28,6 +28,7 @@ from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
+from gizzi.engine.panels import Panels
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.tell.alive import ping_while_well
 from gizzi.engine.tell.channels import channels_of
@@ -83,6 +84,7 @@ class App:
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
+        self.panels = Panels(watch, self.desk, self.actions, self.memory)
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news += [self.remembering.hear_news, self._tell_people]
@@ -197,6 +199,7 @@ async def open_app(
             try:
                 yield app
             finally:
+                await app.panels.close()
                 await app.router.close()
         finally:
             if own_store:

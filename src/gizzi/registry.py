@@ -25,7 +25,7 @@ from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Ru
 
 _Item = TypeVar("_Item", bound=Extension)
 
-_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers")
+_BUILT_IN_PACKAGES = ("gizzi.alerts.rules", "gizzi.sources", "gizzi.actions", "gizzi.notifiers", "gizzi.panels")
 _WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
 _CHOOSERS = ("rules", "strategies", "learned_choice")
 _BUILT_IN_MODULES = (*(f"gizzi.models.{name}" for name in _CHOOSERS), *(f"gizzi.models.wire_{name}" for name in _WIRES))
