@@ -26,7 +26,7 @@ LAYERS: list[set[str]] = [
     {"memory", "roles"},
     {"engine"},
     {"app"},
-    {"sim"},
+    {"sim", "screen"},
     {"api", "web", "tui", "mcp"},
     {"daemon"},
     {"cli"},
