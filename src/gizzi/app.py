@@ -109,6 +109,10 @@ class App:
         """Become the only loop on this store. Raises StoreTaken."""
         await self.store.take_lease(self._holder, self.clock.now(), _process_is_gone)
 
+    async def say_api(self, url: str) -> None:
+        """Let other processes on this store find the API. Call it once `claim` has succeeded."""
+        await self.store.say_api(self._holder, url)
+
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
         await self.claim()

@@ -119,6 +119,11 @@ def _add_routes(api: FastAPI, app: App) -> None:
         """One incident with its timeline."""
         return Json(await app.desk.incident(id))
 
+    @api.get("/api/panels", response_model=list[models.Panel], tags=["fleet"])
+    async def panels() -> Response:
+        """The panels of this installation, its plugins' too; drawn anew every few seconds while somebody asks."""
+        return Json(await app.panels.shown())
+
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     texts = {
