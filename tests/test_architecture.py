@@ -16,17 +16,18 @@ LAYERS: list[set[str]] = [
     {"sections"},
     {"config"},
     {"kinds", "store", "procedure"},
+    {"kinds", "now", "store"},
     {"marks"},
     {"registry"},
     {"fleet"},
     {"alerts", "guard", "reach"},
     {"__init__"},
-    {"sources", "actions", "notifiers", "tasks", "workflows"},
+    {"sources", "actions", "notifiers", "tasks", "workflows", "panels"},
     {"models"},
     {"memory", "roles"},
     {"engine"},
     {"app"},
-    {"sim", "serving"},
+    {"sim", "serving", "screen"},
     {"api", "web", "tui", "mcp"},
     {"daemon"},
     {"cli"},
@@ -80,7 +81,7 @@ def test_imports_go_down_only(path: Path) -> None:
         if path.is_relative_to(SRC / "alerts" / "rules"):
             assert name in {"__init__", "readers"}, f"{path}:{line}: a built-in rule imports gizzi.{name}; plugins may not"
             continue
-        if here in {"sources", "actions", "notifiers", "tasks", "workflows"}:
+        if here in {"sources", "actions", "notifiers", "tasks", "workflows", "panels"}:
             assert name in {"__init__", "readers", "analysis"}, f"{path}:{line}: an extension imports gizzi.{name}; plugins may not"
             continue
         assert layer(name) < layer(here), f"{path}:{line}: {here} imports {name}, which is not below it"

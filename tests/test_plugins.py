@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gizzi import registry
+from gizzi.app import open_app
 from gizzi.config import Settings, Validator, parse
 from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, NotFound, SourceError
@@ -238,3 +239,34 @@ async def test_a_wire_that_cannot_be_made_says_where_it_lives(tmp_path: Path) ->
             ConfigError, match=r"the wire 'telegraph' in .*telegraph\.py:\d+ failed for office/morse-1: RuntimeError: no pole"
         ):
             await router.ask("What is the capital of France?")
+
+
+PANEL = """
+    from gizzi import panel
+
+    @panel("rewards", title="Rewards this era")
+    def rewards(fleet, store):
+        "What each validator has earned."
+        return [{"validator": v["name"], "open incidents": len(store.incidents)} for v in fleet.validators]
+
+    @panel("heat")
+    async def heat(clock):
+        return [(clock.now() - 60, 20.5), (clock.now(), 21)]
+"""
+
+
+async def test_a_panel_is_shown_with_the_built_in_ones(tmp_path: Path) -> None:
+    write(tmp_path, "rewards.py", PANEL)
+    async with open_app(settings_with(tmp_path, store={"url": "sqlite://"})) as app:
+        shown = {panel["name"]: panel for panel in await app.panels.shown()}
+    assert {"quorum", "spend", "memory", "actions_today"} < shown.keys()
+    rewards, heat = shown["rewards"], shown["heat"]
+    assert (rewards["title"], rewards["summary"], rewards["error"]) == ("Rewards this era", "What each validator has earned.", None)
+    assert rewards["value"] == {"columns": ["validator", "open incidents"], "rows": [["a", 0]]}
+    assert (heat["title"], heat["kind"], [value for _, value in heat["value"]]) == ("Heat", "series", [20.5, 21])
+
+
+def test_a_panel_that_asks_for_something_unknown_is_told(tmp_path: Path) -> None:
+    write(tmp_path, "odd.py", "from gizzi import panel\n\n@panel('odd')\ndef odd(teapot): ...\n")
+    assert "'odd'" in registry.load(settings_with(tmp_path)).failures[0].error
+    assert "asks for 'teapot'; it gets fleet, store, clock, settings" in registry.load(settings_with(tmp_path)).failures[0].error

@@ -13,10 +13,10 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import TerminalTheme
 
 from gizzi.app import App, open_app
-from gizzi.cli.incident_page import incident_page
 from gizzi.cli.status_table import fleet_page
 from gizzi.clock import SimulatedClock, iso, run_simulated
 from gizzi.engine.known import Known
+from gizzi.screen.incident import incident_page
 from gizzi.sim.faults import Fault, read_fault
 from gizzi.sim.fleet import ChainPlan, SimFleet
 from gizzi.sim.runner import settings_for

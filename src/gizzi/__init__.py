@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gizzi.kinds import Opinion, ReportItem
     from gizzi.marks import action, notifier, panel, rule, source, strategy, task, wire, workflow
     from gizzi.models.router import Router
+    from gizzi.now import ChainNow, FleetNow, StoreNow
     from gizzi.procedure import Run
     from gizzi.reach import Http, Node, Samples, Ssh
 
@@ -31,8 +32,10 @@ __all__ = [
     "UNKNOWN",
     "Answer",
     "Chain",
+    "ChainNow",
     "CommandFailed",
     "Finding",
+    "FleetNow",
     "GizziError",
     "Http",
     "Message",
@@ -47,6 +50,7 @@ __all__ = [
     "Settings",
     "SourceError",
     "Ssh",
+    "StoreNow",
     "Validator",
     "Value",
     "action",
@@ -70,6 +74,7 @@ _HOMES = {
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.procedure": ("Run",),
+    "gizzi.now": ("ChainNow", "FleetNow", "StoreNow"),
     "gizzi.reach": ("Http", "Node", "Samples", "Ssh"),
     "gizzi.engine.roles.scene": ("Scene",),
     "gizzi.kinds": ("Opinion", "ReportItem"),

@@ -29,6 +29,7 @@ from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.live import Live
+from gizzi.engine.panels import Panels
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.roles.runner import RoleRunner
 from gizzi.engine.roles.scene import Scene
@@ -96,6 +97,7 @@ class App:
         self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
         self.workflows.on_end.append(self._tell_end)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
+        self.panels = Panels(watch, self.desk, self.actions, self.memory)
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         self.roles = self._role_runner()
         watch.on_change += [self.responder.hear, self.remembering.hear]
@@ -131,6 +133,10 @@ class App:
     async def claim(self) -> None:
         """Become the only loop on this store. Raises StoreTaken."""
         await self.store.take_lease(self._holder, self.clock.now(), process_is_gone)
+
+    async def say_api(self, url: str) -> None:
+        """Let other processes on this store find the API. Call it once `claim` has succeeded."""
+        await self.store.say_api(self._holder, url)
 
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
@@ -246,6 +252,7 @@ async def open_app(
             try:
                 yield app
             finally:
+                await app.panels.close()
                 await app.router.close()
         finally:
             if own_store:

@@ -232,7 +232,7 @@ class ReportItem:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A table, a number or a series on the pages and in the terminal. See `panel`."""
+    """A table, a number, a text or a series on the pages and in the terminal. See `panel`."""
 
     name: str
     draw: Callable[..., Any]
@@ -241,6 +241,22 @@ class Panel:
     awaits: bool
     summary: str
     where: str
+
+    def call(self, given: Mapping[str, Any], read: Callable[[Any], Any]) -> tuple[Any, str | None]:
+        """What `read` makes of what a plain function drew, or what went wrong."""
+        try:
+            return read(self.draw(**{name: given[name] for name in self.wants})), None
+        except Exception as error:
+            return None, str(error) if isinstance(error, GizziError) else f"{type(error).__name__}: {error}"
+
+    async def call_here(self, given: Mapping[str, Any], read: Callable[[Any], Any]) -> tuple[Any, str | None]:
+        """The same of either kind of function, without a thread. A caller's time-out passes."""
+        if not self.awaits:
+            return self.call(given, read)
+        try:
+            return read(await self.draw(**{name: given[name] for name in self.wants})), None
+        except Exception as error:
+            return None, str(error) if isinstance(error, GizziError) else f"{type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)

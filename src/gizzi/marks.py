@@ -13,6 +13,7 @@ from gizzi.kinds import MARK, NEVER, Action, Notifier, Panel, RoleTask, Rule, Ru
 
 _STRATEGY_GETS = ("task", "candidates", "spend", "settings")
 _NOTIFIER_GETS = ("http", "settings", "url", "message")
+_PANEL_GETS = ("fleet", "store", "clock", "settings")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -209,13 +210,18 @@ def task(name: str) -> Callable[[_Function], _Function]:
 
 
 def panel(name: str, *, title: str = "") -> Callable[[_Function], _Function]:
-    """Mark a function (async, or plain) as a panel of the pages and the terminal. Its parameters are filled by name: fleet, store,
-    clock, settings.
+    """Mark a function (async, or plain and then run in a thread) as a panel of the pages and the terminal, called every few seconds while
+    somebody looks.
 
-    It returns a number, a text, a table (a list of mappings with the same keys) or a series (a list of (epoch seconds, number) pairs).
+    Its parameters are filled by name: fleet (a `FleetNow`), store (a `StoreNow`), clock, settings. It returns a number, a text, a table (a
+    list of mappings with the same keys) or a series (a list of (epoch seconds, number) pairs, oldest first). What it raises is shown in
+    its place.
     """
 
     def mark(function: _Function) -> _Function:
+        odd = next((want for want in _wants(function) if want not in _PANEL_GETS), None)
+        if odd is not None:
+            raise ConfigError(f"the panel {name!r} in {_where(function)} asks for {odd!r}; it gets {', '.join(_PANEL_GETS)}")
         shown = title or name.replace("_", " ").capitalize()
         setattr(function, MARK, Panel(name, function, shown, _wants(function), _awaits(function), _summary(function), _where(function)))
         return function

@@ -25,7 +25,8 @@ from gizzi.kinds import MARK, SEVERITIES, Action, Extension, Notifier, Panel, Ro
 
 _Item = TypeVar("_Item", bound=Extension)
 
-_BUILT_IN_PACKAGES = tuple(f"gizzi.{name}" for name in ("alerts.rules", "sources", "actions", "notifiers", "tasks", "workflows"))
+_KINDS = ("alerts.rules", "sources", "actions", "notifiers", "tasks", "workflows", "panels")
+_BUILT_IN_PACKAGES = tuple(f"gizzi.{name}" for name in _KINDS)
 _WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
 _CHOOSERS = ("rules", "strategies", "learned_choice")
 _BUILT_IN_MODULES = (*(f"gizzi.models.{name}" for name in _CHOOSERS), *(f"gizzi.models.wire_{name}" for name in _WIRES))

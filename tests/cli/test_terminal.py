@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from gizzi.cli.doctor import doctor_page
-from gizzi.cli.incident_page import incident_page, list_page
 from gizzi.cli.logs import _line
 from gizzi.cli.status_table import fleet_page
 from gizzi.cli.terminal import clean, print_json
 from gizzi.engine.known import Known
+from gizzi.screen.incident import incident_page, list_page
 
 HOSTILE = "\x1b[2J\x1b]0;owned\x07[bold red]x[/]\r\n\x9b31m\u202eevil\u2028\ud800\x00 :boom:"
 AT = "2026-11-22T21:05:33.000Z"

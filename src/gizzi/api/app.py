@@ -89,6 +89,11 @@ def _add_routes(api: FastAPI, app: App) -> None:
             return errors.problem(503, "too many follow the events already; come back later", {"Retry-After": "30"})
         return EventStream(app.live.events, last_event_id)
 
+    @api.get("/api/panels", response_model=list[models.Panel], tags=["fleet"])
+    async def panels() -> Response:
+        """The panels of this installation, its plugins' too; drawn anew every few seconds while somebody asks."""
+        return Json(await app.panels.shown())
+
 
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(422)}
 

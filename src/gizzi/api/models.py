@@ -382,6 +382,23 @@ class Answer(_Shape):
     cached: bool
 
 
+class PanelTable(BaseModel):
+    columns: list[str]
+    rows: list[list[float | str]]
+
+
+class Panel(_Shape):
+    """kind: null until it has answered. value: that of the last answer. error: why there is no newer one."""
+
+    name: str
+    title: str
+    summary: str
+    kind: Literal["number", "text", "table", "series"] | None
+    value: float | str | PanelTable | list[tuple[float, float]] | None
+    error: str | None
+    at: Time | None
+
+
 class Problem(BaseModel):
     """RFC 9457. More members may follow."""
 

@@ -6,11 +6,11 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from gizzi.cli.incident_page import incident_page, list_page
 from gizzi.cli.terminal import console, print_json, say, show
 from gizzi.cli.words import opened, settings_of, store_exists
 from gizzi.config import Settings
 from gizzi.errors import NotFound
+from gizzi.screen.incident import incident_page, list_page
 
 
 def list_incidents(config: Path | None, *, only_open: bool, as_json: bool) -> int:

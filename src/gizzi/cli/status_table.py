@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,15 +16,14 @@ from rich.text import Text
 from gizzi.cli.terminal import HEALTH_SIGN, HEALTH_STYLE, SEVERITY_STYLE, clean, grid, text
 from gizzi.clock import duration_text
 from gizzi.engine.known import Known
+from gizzi.screen.fleet import fleet_strip, health_totals
 
 Validator = dict[str, Any]
-STRIP_MARK = "■"
 NOTHING = "–"
 WHY_FROM = 120
 """Narrower screens have the reasons below the table. A column for the chain takes CHAIN_WIDTH more."""
 CHAIN_WIDTH = 20
 PIPE_ROOM = 600
-ORDER = ("critical", "warning", "unknown", "healthy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +65,6 @@ def _header(status: dict[str, Any], width: int | None) -> RenderableType:
     line.add_column(justify="right", no_wrap=True)
     line.add_row(title, at)
     return Padding(Group(line, Text(), fleet_strip(validators, width), totals), (1, 1, 0, 2))
-
-
-def health_totals(validators: Sequence[Validator]) -> Text:
-    healths = Counter(validator["health"] for validator in validators)
-    return Text("   ").join(
-        Text(f"{HEALTH_SIGN[health]} {healths[health]} {health}", HEALTH_STYLE[health]) for health in ORDER if healths[health]
-    )
-
-
-def fleet_strip(validators: Sequence[Validator], width: int) -> Text:
-    """The fleet in one glance: a mark a validator, in order of number."""
-    gap = " " if 2 * len(validators) < width - 4 else ""
-    return Text(gap).join(Text(STRIP_MARK, HEALTH_STYLE[validator["health"]].removeprefix("bold ")) for validator in validators)
 
 
 def _columns(at: str, width: int | None, why_from: int) -> list[Column]:

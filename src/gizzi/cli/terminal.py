@@ -1,39 +1,20 @@
 """What is shown, and how: colours and columns for a person's terminal, plain aligned text for a pipe, JSON for programs.
 
-Names, versions and log words come from machines that may be in wrong hands: `clean` makes every one of them harmless, and no markup is ever
-read out of them.
+What words come from outside is made harmless by `screen.words`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
 from rich.console import Console, RenderableType
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
-from gizzi.readers.text import one_line
+from gizzi.screen.words import HEALTH_SIGN, HEALTH_STYLE, LONGEST_TEXT, SEVERITY_STYLE, clean, grid, heading, text
 
 PIPE_WIDTH = 4000
-LONGEST_TEXT = 600
-HEALTH_STYLE = {"healthy": "green", "warning": "dark_orange", "critical": "bold red", "unknown": "magenta"}
-HEALTH_SIGN = {"healthy": "✓", "warning": "▲", "critical": "✗", "unknown": "?"}
-SEVERITY_STYLE = {"critical": "bold red", "high": "red", "medium": "dark_orange", "low": "cyan"}
-
-
-def clean(value: object, limit: int = LONGEST_TEXT) -> str:
-    """A text from outside as one printable line."""
-    return one_line(str(value), limit)
-
-
-def text(value: object, style: str = "", limit: int = LONGEST_TEXT) -> Text:
-    """The same, in a style; what looks like markup in it is shown as it is."""
-    return Text(clean(value, limit), style)
 
 
 def print_json(value: Any, *, one_a_line: bool = False) -> None:
@@ -62,23 +43,23 @@ def show(*parts: RenderableType, on: Console | None = None) -> None:
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in page.getvalue().splitlines()))
 
 
-def grid(rows: Iterable[Iterable[RenderableType]], *, indent: int = 2, gap: int = 2) -> RenderableType:
-    """Aligned columns without lines. Only the last wraps."""
-    lines = [list(row) for row in rows]
-    table = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
-    columns = max((len(line) for line in lines), default=0)
-    for column in range(columns):
-        last = column == columns - 1
-        table.add_column(no_wrap=not last, overflow="fold" if last else "ellipsis", ratio=1 if last else None)
-    for line in lines:
-        table.add_row(*line)
-    return Padding(table, (0, 1, 0, indent))
-
-
-def heading(words: str) -> Text:
-    return Text(words, "bold")
-
-
 def say(words: str) -> None:
     """A word about progress, for people only."""
     print(clean(words), file=sys.stderr, flush=True)
+
+
+__all__ = [
+    "HEALTH_SIGN",
+    "HEALTH_STYLE",
+    "LONGEST_TEXT",
+    "SEVERITY_STYLE",
+    "clean",
+    "console",
+    "grid",
+    "heading",
+    "is_terminal",
+    "print_json",
+    "say",
+    "show",
+    "text",
+]

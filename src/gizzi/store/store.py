@@ -157,6 +157,16 @@ class Store:
         row = await self.run(lambda c: c.execute(select(schema.meta.c.value).where(schema.meta.c.key == "lease")).scalar())
         return tuple(json.loads(row)) if row is not None else None
 
+    async def say_api(self, holder: str, url: str) -> None:
+        """Let others find the API of who runs the loop."""
+        row = {"key": "api", "value": json.dumps([holder, url])}
+        await self.run(lambda c: self._upsert_all(c, schema.meta, [row], ("key",)))
+
+    async def api(self) -> tuple[str, str] | None:
+        """Whose API was said last, and where it is; it holds while that one has the lease."""
+        row = await self.run(lambda c: c.execute(select(schema.meta.c.value).where(schema.meta.c.key == "api")).scalar())
+        return tuple(json.loads(row)) if row is not None else None
+
     # What people read and write
 
     async def incident_rows(self, *, open_only: bool = False, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:

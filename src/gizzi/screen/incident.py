@@ -10,9 +10,9 @@ from rich.console import RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from gizzi.cli.terminal import SEVERITY_STYLE, clean, grid, heading, text
 from gizzi.clock import duration_text
 from gizzi.engine.doctor import ranges
+from gizzi.screen.words import SEVERITY_STYLE, clean, grid, heading, text
 
 Incident = dict[str, Any]
 STATE_STYLE = {"triggered": "bold", "acknowledged": "cyan", "resolved": "green"}

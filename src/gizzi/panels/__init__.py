@@ -1,0 +1,1 @@
+"""The built-in panels. Each imports `gizzi` alone, as a plugin would."""
