@@ -28,7 +28,7 @@ LAYERS: list[set[str]] = [
     {"app"},
     {"sim"},
     {"api", "web", "tui", "mcp"},
-    {"daemon"},
+    {"daemon", "mcp_process"},
     {"cli"},
     {"__main__"},
 ]

@@ -16,7 +16,6 @@ from gizzi.engine.act.desk import ActionDesk
 from gizzi.store import Store, open_store
 from gizzi.store.store import LEASE_S
 
-ANSWER_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.3
 
 
@@ -38,7 +37,7 @@ async def _act(settings: Settings, action: str, number: int, why: str) -> dict[s
         registry = registries.load(settings)
         wish = await desk.want(settings, registry, action, number, why, who())
         if await _a_loop_runs(store):
-            shown = await _answered(desk, wish)
+            shown = await desk.answered(wish)
             if shown is not None:
                 return shown
             say("the daemon has not taken it up; asking the guard here")
@@ -54,19 +53,6 @@ async def _act(settings: Settings, action: str, number: int, why: str) -> dict[s
 async def _a_loop_runs(store: Store) -> bool:
     lease = await store.lease()
     return lease is not None and LiveClock().now() - lease[1] < LEASE_S
-
-
-async def _answered(desk: ActionDesk, wish: int) -> dict[str, Any] | None:
-    """What became of it, once it is done, refused or waits for a person; None where nobody took it up in time."""
-    waited_s = 0.0
-    while True:
-        shown = await desk.action(wish)
-        if shown["outcome"] is not None or shown["state"] == "closed" or shown["approval"] is not None:
-            return shown
-        if shown["state"] == "wanted" and waited_s > ANSWER_WITHIN_S:
-            return None
-        await asyncio.sleep(LOOK_EVERY_S)
-        waited_s += LOOK_EVERY_S
 
 
 async def _here(app: App, desk: ActionDesk, wish: int) -> dict[str, Any]:

@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable
 
 ASK = (
-    "Write the summary of this postmortem for people who were not there: three to six plain sentences, one paragraph, no headings. Use only "
-    "what the page says, with its numbers, names and identifiers exactly as written there; compute nothing, guess nothing, advise nothing."
+    "Write the summary of this postmortem for people who were not there: three to six plain sentences, one paragraph, no headings. Use "
+    "only what the page says, with its numbers, names and identifiers exactly as written there; compute nothing, guess nothing, advise "
+    "nothing."
 )
 LONGEST = 2000
-_WORDS = {
-    **{word: str(n) for n, word in enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"], 2)},
-    "dozen": "12", "fifteen": "15", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "hundred": "100",
-    "thousand": "1000", "million": "1000000", "twice": "2", "thrice": "3", "half": "0.5", "quarter": "0.25",
-}
+_LOW = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_HIGH = {"dozen": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "hundred": 100, "thousand": 1000}
+_WORDS = {word: str(n) for word, n in {**{word: n for n, word in enumerate(_LOW, 2)}, **_HIGH, "million": 10**6, "half": 0.5}.items()}
 """Words that are numbers; "one" is a pronoun too often to count."""
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_/.:-][A-Za-z0-9]+)+")
