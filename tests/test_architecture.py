@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"app"},
     {"sim", "serving", "screen"},
     {"api", "web", "tui", "mcp"},
-    {"daemon"},
+    {"daemon", "mcp_process"},
     {"cli"},
     {"__main__"},
 ]

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from gizzi import registry as registries
-from gizzi.clock import Clock, LiveClock
+from gizzi.clock import Clock, LiveClock, iso
 from gizzi.config import Settings, Validator, state_folder
 from gizzi.engine.act.desk import ActionDesk
 from gizzi.engine.act.door import Door
@@ -27,6 +27,7 @@ from gizzi.engine.discover import discover
 from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
+from gizzi.engine.known import Known, known, with_known
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.live import Live
 from gizzi.engine.panels import Panels
@@ -257,6 +258,24 @@ async def open_app(
         finally:
             if own_store:
                 store.close()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Look:
+    """status: the network's, as every face shows it. known: what a daemon and its store add."""
+
+    status: dict[str, Any]
+    known: Known
+
+
+async def look_once(settings: Settings) -> Look:
+    """Ask every validator now, and the store what a daemon has seen over time. Raises GizziError."""
+    async with open_app(settings, store=open_store("sqlite://"), at_once=True, lasting=False) as app:
+        statuses = await app.look()
+        seen = {alert.key for alert in app.watch.book.alerts.values()}
+        found = await known(settings.store.url, app.clock)
+        validators = with_known(statuses, found.alerts, seen)
+        return Look({"network": settings.network.name, "at": iso(app.clock.now()), "validators": validators}, found)
 
 
 def _runs(settings: Settings, clock: Clock, store: Store, lasting: bool) -> Runs:

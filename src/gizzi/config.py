@@ -268,6 +268,12 @@ def _toml_value(text: str) -> Any:
         return text
 
 
+def forget_approvers(settings: Settings) -> list[str]:
+    """Take every approver's token out of this process's environment, so that nothing it starts or serves can use one; their names."""
+    names = [settings.api.token_env, *(token.token_env for token in settings.api.tokens if token.role == "approver")]
+    return [name for name in dict.fromkeys(names) if os.environ.pop(name, None)]
+
+
 def inside_coding_agent() -> bool:
     """True in the shell of a coding agent, where nobody may approve."""
     return bool(os.environ.get("CLAUDECODE"))

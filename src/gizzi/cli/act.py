@@ -12,12 +12,11 @@ from gizzi.cli.terminal import print_json, say, show
 from gizzi.cli.words import settings_of, who
 from gizzi.clock import LiveClock
 from gizzi.config import Settings
-from gizzi.engine.act.desk import ActionDesk
+from gizzi.engine.act.desk import ANSWER_WITHIN_S, ActionDesk
 from gizzi.errors import GizziError
 from gizzi.store import Store, open_store
 from gizzi.store.store import LEASE_S
 
-ANSWER_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.3
 
 

@@ -88,7 +88,7 @@ def _router(settings: Settings) -> Router:
         found = await daemon_statuses(settings)
         if found or not (settings.validators or settings.prometheus.url):
             return found
-        from gizzi.cli.status import look_once
+        from gizzi.app import look_once
 
         seen: list[dict[str, Any]] = (await look_once(settings)).status["validators"]
         return seen

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 ABOUT = "An on-call engineer for fleets of Substrate validators: it watches, finds the one cause, and says what to do."
 START, LOOK, ASK, ANSWER, PRACTISE = HEADINGS = "Start", "Look", "Ask", "Answer", "Practise"
-PARTS = ("models", "act", "memory", "roles", "workflow")
+PARTS = ("models", "act", "memory", "roles", "workflow", "mcp")
 """The modules beside this one that add commands."""
 
 
@@ -173,9 +173,25 @@ def incidents(
 
 @app.command(rich_help_panel=LOOK)
 def incident(
-    name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")], as_json: Json = False, config: Config = None
+    name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")],
+    postmortem: Annotated[bool, typer.Option("--postmortem", help="Write a postmortem in Markdown, from the facts alone.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the postmortem to this file, not to stdout.", show_default=False)
+    ] = None,
+    phrase: Annotated[
+        bool, typer.Option("--phrase", help="Let a model phrase its summary; one that says what no fact does is left out.")
+    ] = False,
+    model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Which model, or tier, phrases it.")] = None,
+    as_json: Json = False,
+    config: Config = None,
 ) -> int:
     """Show one incident: its cause, evidence, decision and timeline."""
+    if postmortem:
+        from gizzi.cli.postmortem import write_postmortem
+
+        return write_postmortem(config, name, out=out, phrase=phrase, model=model)
+    if out or phrase or model:
+        raise typer.BadParameter("--out, --phrase and --model go with --postmortem")
     from gizzi.cli.incidents import show_incident
 
     return show_incident(config, name, as_json=as_json)

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from gizzi import registry as registries
 from gizzi.app import App, open_app
-from gizzi.cli.act import ANSWER_WITHIN_S, LOOK_EVERY_S, a_loop_runs
+from gizzi.cli.act import LOOK_EVERY_S, a_loop_runs
 from gizzi.cli.terminal import clean, grid, is_terminal, print_json, say, show, text
 from gizzi.cli.words import settings_of, store_exists, who
 from gizzi.clock import LiveClock
 from gizzi.config import Settings
+from gizzi.engine.act.desk import ANSWER_WITHIN_S
 from gizzi.engine.workflows.desk import WorkflowDesk, checked, listed
 from gizzi.engine.workflows.here import run_here
 from gizzi.errors import NotFound, UsageError

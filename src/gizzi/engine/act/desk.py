@@ -18,6 +18,8 @@ from gizzi.store import Store
 from gizzi.store.action_schema import actions
 from gizzi.store.schema import events
 
+ANSWER_WITHIN_S = 30.0
+LOOK_EVERY_S = 0.3
 _ACTION = re.compile(r"(?:act-)?(\d{1,9})", re.IGNORECASE)
 
 
@@ -111,6 +113,17 @@ class ActionDesk:
         shown = rows.action_json(row)
         shown["approval"] = f"ap-{asked['id']}" if asked and asked["state"] == "waiting" else None
         return shown
+
+    async def answered(self, number: int, within_s: float = ANSWER_WITHIN_S) -> dict[str, Any] | None:
+        """What became of a wish, once it is done, refused or waits for a person; None where nobody took it up in time. Raises NotFound."""
+        give_up_at = self._clock.now() + within_s
+        while True:
+            shown = await self.action(number)
+            if shown["outcome"] is not None or shown["state"] == "closed" or shown["approval"] is not None:
+                return shown
+            if shown["state"] == "wanted" and self._clock.now() > give_up_at:
+                return None
+            await self._clock.sleep(LOOK_EVERY_S)
 
     async def of_action(self, name: str) -> list[str]:
         """The ids of all approvals that were asked for it."""
