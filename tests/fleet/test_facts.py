@@ -74,9 +74,9 @@ def test_a_healthy_one_is_clean() -> None:
 
 def test_when_it_goes_down_what_was_seen_before_says_nothing() -> None:
     world = World().healthy().votes().wait(5).down().wait(1)
-    assert world.facts() == Facts(False, None, False, None, False, False)
+    assert world.facts() == Facts(False, None, None, None, False, False), "whether its keys vote elsewhere has not shown yet"
     world.see(1, "host", unit_active=False, unclean_stop=True).see(1, "journal", genesis_line=False)
-    assert world.facts() == Facts(False, False, False, True, False, False)
+    assert world.facts() == Facts(False, False, None, True, False, False)
 
 
 def test_a_database_below_what_it_had_finalized_is_lost() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from gizzi.clock import LiveClock
+from gizzi.errors import StoreError
 from gizzi.memory import Entry, FolderKeys, Memory, SeededKeys, chain, keys_of, memory, verify
 from gizzi.memory.keys import Signer
 from gizzi.store import Store, open_store
@@ -115,7 +116,7 @@ def test_any_change_of_any_row_is_found(added: list[Entry], tamper: Callable[[sq
         assert opened.verify().ok
         try:
             changed = opened.raw(tamper)
-        except (sqlite3.Error, OverflowError):
+        except (sqlite3.Error, OverflowError, StoreError):
             changed = False
         assume(changed)
         if not noted:
@@ -139,7 +140,7 @@ def test_every_column_of_every_row_is_under_the_chain_or_a_signature(opened: Ope
     def edit(statement: str) -> bool:
         try:
             return opened.raw(lambda raw: raw.execute(statement) and None)
-        except sqlite3.IntegrityError:
+        except (sqlite3.IntegrityError, StoreError):
             return False
 
     for table, found in kept.items():

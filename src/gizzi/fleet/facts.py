@@ -122,10 +122,12 @@ def twin_shows_soon(v: ValidatorView, fleet: ChainView) -> bool:
     """
     gone_since = _gone_since(v)
     identity = v.config.authority_id
-    if v.up is not False or gone_since is None or identity is None or not _votes_are_seen(fleet):
+    if v.up or gone_since is None or identity is None or identity in fleet.absent_ids:
         return False
-    waited = fleet.now - gone_since >= TWIN_AFTER_S + SHOWS_WITHIN_S
-    return identity not in fleet.absent_ids and (identity in fleet.votes.voted_at or not waited)
+    if identity in fleet.votes.voted_at:
+        return True
+    looked_at = max(v.seen_at(way) or 0.0 for way in _WAYS)
+    return _votes_are_seen(fleet) and looked_at - gone_since < TWIN_AFTER_S + SHOWS_WITHIN_S
 
 
 def _votes_for_it(v: ValidatorView, fleet: ChainView) -> bool:
