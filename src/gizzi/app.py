@@ -27,6 +27,7 @@ from gizzi.engine.discover import discover
 from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
+from gizzi.engine.handover import HandOver
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.tell.alive import ping_while_well
@@ -90,6 +91,12 @@ class App:
         self.remembering = Remembering(self.memory, store, self.clock.sleep)
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news += [self.remembering.hear_news, self._tell_people]
+        self.handover: HandOver | None = None
+        if watch.live:
+            rules = {rule.name: rule for rule in self.registry.rules}
+            self.handover = HandOver(settings, rules, store, self.clock, self.teller.say)
+            watch.on_change.append(self.handover.hear)
+            self.response.on_news.append(self.handover.hear_news)
         if mind is not None or watch.live:
             watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
 
@@ -137,6 +144,8 @@ class App:
             group.create_task(self.responder.keep())
             group.create_task(self.remembering.keep())
             group.create_task(self.workflows.keep(self.responder.is_open))
+            if self.handover is not None:
+                group.create_task(self.handover.keep())
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
