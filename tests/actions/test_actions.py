@@ -34,7 +34,7 @@ async def failure(name: str, error: SourceError, manager: str = "systemctl", **m
 
 def test_which_there_are_and_which_write() -> None:
     writes = {action.name for action in BUILT_IN if action.writes}
-    assert writes == {"restart", "start", "stop"}
+    assert writes == {"restart", "start", "stop", "upgrade"}
     assert {action.name for action in BUILT_IN} - writes == {"unit_status", "logs", "resources", "disk_use", "firewall"}
     assert not any(action.idempotent for action in BUILT_IN if action.writes), "one that was cut off goes to a person"
     assert not {action.name for action in BUILT_IN} & NEVER
