@@ -28,6 +28,7 @@ from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.known import Known, known, with_known
+from gizzi.engine.handover import HandOver
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.live import Live
 from gizzi.engine.panels import Panels
@@ -103,6 +104,12 @@ class App:
         self.roles = self._role_runner()
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news += [self.remembering.hear_news, self._tell_people, self.live.hear_news]
+        self.handover: HandOver | None = None
+        if watch.live:
+            rules = {rule.name: rule for rule in self.registry.rules}
+            self.handover = HandOver(settings, rules, store, self.clock, self.teller.say)
+            watch.on_change.append(self.handover.hear)
+            self.response.on_news.append(self.handover.hear_news)
         if mind is not None or watch.live:
             watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
 
@@ -185,6 +192,8 @@ class App:
             if self.watch.live:
                 group.create_task(run_scheduled(self.roles, self.store, self.clock))
             group.create_task(self.workflows.keep(self.responder.is_open))
+            if self.handover is not None:
+                group.create_task(self.handover.keep())
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""

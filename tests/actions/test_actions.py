@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gizzi import CommandFailed, OutcomeUnknown, Settings, SourceError, Validator
+from gizzi import CommandFailed, GizziError, OutcomeUnknown, Settings, SourceError, Validator
 from gizzi.config import parse
 from gizzi.kinds import NEVER
 from tools.actions import BUILT_IN, act
@@ -34,7 +34,7 @@ async def failure(name: str, error: SourceError, manager: str = "systemctl", **m
 
 def test_which_there_are_and_which_write() -> None:
     writes = {action.name for action in BUILT_IN if action.writes}
-    assert writes == {"restart", "start", "stop"}
+    assert writes == {"restart", "start", "stop", "upgrade"}
     assert {action.name for action in BUILT_IN} - writes == {"unit_status", "logs", "resources", "disk_use", "firewall"}
     assert not any(action.idempotent for action in BUILT_IN if action.writes), "one that was cut off goes to a person"
     assert not {action.name for action in BUILT_IN} & NEVER
@@ -172,3 +172,57 @@ async def test_in_a_simulated_fleet_they_do_what_they_say() -> None:
     assert not lab.fleet.nodes[6].running
     assert "GB free" in await act("disk_use", validator, ssh, settings())
     assert (await act("logs", validator, ssh, settings(), lines=3)).count("\n") <= 2
+
+
+UPGRADES = {"command": ["sudo", "-n", "/usr/local/bin/upgrade-node", "--to={version}"]}
+
+
+def settings_to_upgrade() -> Settings:
+    return parse({"ssh": {"user": "ubuntu"}, "upgrade": UPGRADES}, "the test")
+
+
+async def test_an_upgrade_is_the_operators_command_and_then_a_restart() -> None:
+    ssh = TableSsh(("", ""))
+    said = await act("upgrade", VALIDATOR, ssh, settings_to_upgrade(), version="1.21.0-rc1+build_2")
+    assert ssh.asked == [
+        ["sudo", "-n", "/usr/local/bin/upgrade-node", "--to=1.21.0-rc1+build_2"],
+        ["sudo", "-n", "systemctl", "restart", "flare-node"],
+    ]
+    assert said.endswith("was carried out on validator-6.example, and flare-node restarted")
+
+
+@pytest.mark.parametrize("version", ["", "-rf", "1;ls", "1 2", "../x", "$(reboot)", "1\n", "é", "1" * 65, "{version}", None, 3])
+async def test_what_is_no_version_is_never_sent(version: Any) -> None:
+    ssh = TableSsh(("", ""))
+    with pytest.raises(SourceError, match="is not a version"):
+        await act("upgrade", VALIDATOR, ssh, settings_to_upgrade(), version=version)
+    assert ssh.asked == []
+
+
+async def test_an_upgrade_without_a_command_says_what_to_set() -> None:
+    with pytest.raises(SourceError, match=r"\[upgrade\] command is not set"):
+        await act("upgrade", VALIDATOR, TableSsh(("", "")), settings(), version="1.21.0")
+
+
+async def test_a_failed_upgrade_restarts_nothing() -> None:
+    ssh = TableSsh(("upgrade-node", failed(1, "no such release")), ("", ""))
+    with pytest.raises(CommandFailed, match=r"no such release; the node was not restarted"):
+        await act("upgrade", VALIDATOR, ssh, settings_to_upgrade(), version="1.21.0")
+    assert len(ssh.asked) == 1
+
+
+@pytest.mark.parametrize("command", [["upgrade-node"], ["{version}"], ["upgrade", "{version}", "{version}"]])
+def test_an_upgrade_command_names_the_version_once(command: list[str]) -> None:
+    with pytest.raises(GizziError, match="upgrade"):
+        parse({"upgrade": {"command": command}}, "the test")
+
+
+async def test_a_simulated_node_runs_the_new_version_after_its_restart() -> None:
+    lab = Lab().go_to(10)
+    assert lab.reach.ssh is not None
+    at_home = parse({"upgrade": {"command": ["sudo", "-n", "upgrade-node", "{version}"]}}, "the test")
+    await act("upgrade", lab.validators[6], lab.reach.ssh, at_home, version="1.21.0")
+    lab.go_to(30)
+    assert await lab.rpc(6, "system_version") == "1.21.0"
+    samples = (await lab.reach.node.metrics(lab.validators[6], frozenset({"substrate_build_info"})))["substrate_build_info"]
+    assert samples[0][0]["version"] == "1.21.0"

@@ -44,7 +44,7 @@ def test_its_own_log_may_tell():
     assert safety.twin_signer(v, chain(v)).evidence == ("own_equivocations",)
 
 
-def test_votes_while_itsprocess_is_gone_are_somebody_elses():
+def test_votes_while_its_process_is_gone_are_somebody_elses():
     world = World()
     world.faults[6] = gone()
     world.run(FAULT_AT + 120)

@@ -87,6 +87,10 @@ async def test_a_daemon_that_is_killed_goes_on_with_it(tmp_path: Path) -> None:
         page = await gizzi("workflow", "show", run["id"], cwd=tmp_path)
         assert "set out: done – set out to the well" in page.stdout and "wait: running" in page.stdout
         assert "on the way to the well" in page.stdout
+        table = await gizzi("workflow", "run", "network-table", "--url", first.url, cwd=tmp_path)
+        assert table.returncode == 0, table.stderr
+        assert "Network Status" in table.stdout
+        assert all(name in table.stdout for name in ("ID", "Block", "Peers", "Lag", "Health", server.validators()[0].name))
         again = await gizzi("workflow", "run", "errand", "--where=the well", "--json", cwd=tmp_path)
         assert json.loads(again.stdout)["id"] == run["id"], "asked for twice, it runs once"
         await first.kill()

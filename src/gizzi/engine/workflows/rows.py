@@ -51,7 +51,10 @@ def begin(connection: Connection, run_id: str, now: float) -> None:
 
 
 def end(connection: Connection, run_id: str, state: str, text: str | None, now: float) -> None:
+    """And whatever step was under way has failed."""
     connection.execute(update(runs).where(runs.c.id == run_id).values(state=state, text=text, ended_at=now))
+    under_way = and_(steps.c.run == run_id, steps.c.state == "running")
+    connection.execute(update(steps).where(under_way).values(state="failed", ended_at=now))
 
 
 def withdraw(connection: Connection, run_id: str, now: float) -> bool:

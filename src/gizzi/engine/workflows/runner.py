@@ -59,8 +59,9 @@ class WorkflowRunner:
                 for row in await self._patiently(partial(self._store.run, partial(rows.unfinished, state="wanted"))):
                     await self._patiently(partial(self._start, row))
                 await self._clock.sleep(LOOK_EVERY_S)
-        finally:
+        except asyncio.CancelledError:
             self._ends = True
+            raise
 
     async def start(self, run_id: str) -> None:
         """Start what is wanted under that id."""
