@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gizzi.cli.commands import ANSWER, Config, Json, Why, app
+from gizzi.cli.commands import ANSWER, START, Config, Json, Why, app
 
 ApprovalId = Annotated[str, typer.Argument(metavar="ID", help="Such as ap-3.")]
 
@@ -47,3 +47,11 @@ def deny(name: ApprovalId, why: Why, config: Config = None) -> int:
     from gizzi.cli.approvals import answer
 
     return answer(config, name, yes=False, why=why)
+
+
+@app.command(rich_help_panel=START)
+def worker(config: Config = None) -> int:
+    """Carry out runs beside `gizzi watch`, in an extra process; with PostgreSQL only."""
+    from gizzi.cli.worker import work_until_stopped
+
+    return work_until_stopped(config)

@@ -111,7 +111,7 @@ def test_of_two_actions_that_begin_at_the_same_moment_one_waits(url: str) -> Non
     """Each is allowed alone; together they are two at a time."""
     with contextlib.closing(open_store(url)) as store:
         numbers = [propose(url, f"two-{validator}", validator) for validator in (5, 7)]
-        for number, approval in numbers:
+        for _, approval in numbers:
             store.run_now(lambda c, n=approval: approvals.decide(c, n, yes=True, by="anna", why="", now=LiveClock().now()))  # type: ignore[misc]
         gate, results = Spawned.Barrier(2), Spawned.Queue()
         both = [Spawned.Process(target=_begin, args=(url, number, str(number), gate, results)) for number, _ in numbers]

@@ -138,9 +138,7 @@ async def test_a_decision_that_changed_meanwhile() -> None:
 async def test_what_passes_by_itself_is_waited_for() -> None:
     scene = Scene()
     began = scene.clock.now()
-    scene.world.says[6] = lambda now: (
-        well(6, now) if 6 in scene.done else look_at(6, now, facts={"in_session_change": now - began < 60})
-    )
+    scene.world.says[6] = lambda now: well(6, now) if 6 in scene.done else look_at(6, now, facts={"in_session_change": now - began < 60})
     await scene.begin()
     ended = await scene.end()
     assert ended["verdict"] == "resolved" and (await scene.door.row(1))["intent_at"] - began >= 60
