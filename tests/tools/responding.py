@@ -2,8 +2,8 @@
 
 FOLDER/gizzi.db, or what GIZZI_TEST_STORE says, is the store. What the action does is a line in FOLDER/effects, what people are told one in
 FOLDER/news. It ends once no action is unfinished. Of the environment: KILL_AT names where it kills itself, POLICY holds keys of [policy]
-as JSON, WORKER names it, HELPS makes it carry out what another starts, GONE_S and BEAT_S are those of the runs,
-RUNS_VERSION is the workflows' version, RENAMED a step that has another name by now.
+as JSON, WORKER names it, EVERY is its poll round, MANY lets many act at a time, HELPS makes it carry out what another starts, GONE_S and
+BEAT_S are those of the runs, RUNS_VERSION is the workflows' version, RENAMED a step that has another name by now.
 
 KILL_AT: start, started (the run, by whoever watches); STEP:before, STEP:ran (not yet kept), STEP:kept of propose, permission, act,
 verify and close; intent, effect, outcome (inside of act); asked, told (inside of permission); sleep.
@@ -22,6 +22,7 @@ from typing import Any
 
 from gizzi.clock import LiveClock
 from gizzi.engine.act import approvals, rows
+from gizzi.engine.act import door as door_module
 from gizzi.engine.act import responder as responder_module
 from gizzi.engine.act.responder import Responder
 from gizzi.engine.act.response import News, Response
@@ -111,11 +112,15 @@ async def main(folder: Path) -> None:
     store, place = open_store(url), Place(folder)
     policy = {"verify_after": "0.4s", "approval_ttl": "60s", **json.loads(os.environ.get("POLICY", "{}"))}
     settings = settings_of(*range(1, 1001), **policy)
-    settings = settings.model_copy(update={"collect": settings.collect.model_copy(update={"every_s": 0.2})})
+    quick = settings.collect.model_copy(update={"every_s": float(os.environ.get("EVERY", "0.2"))})
+    settings = settings.model_copy(update={"collect": quick})
     door = door_of(settings, store, place.clock, place, place.restart, f"test:{os.getpid()}")
     dbos_runs.VERSION = os.environ.get("RUNS_VERSION", dbos_runs.VERSION)
     responder_module.LOOK_FOR_STRAYS_S = float(os.environ.get("STRAYS_S", "30"))
     dbos_runs.GONE_S, dbos_runs.BEAT_S = float(os.environ.get("GONE_S", "20")), float(os.environ.get("BEAT_S", "5"))
+    if os.environ.get("MANY"):
+        rows.under_way = lambda connection: []
+        door_module.REJOIN_WITHIN_S = 0.0
     dbos_runs.DbosRun = KilledRun  # type: ignore[misc]
     approvals.ask = asked_and_killed
     response = Response(door, [place.tell])
