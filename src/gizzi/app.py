@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from gizzi.engine.act.desk import ActionDesk
 from gizzi.engine.act.door import Door
 from gizzi.engine.act.responder import Responder
 from gizzi.engine.act.response import ENDS, News, Response
+from gizzi.engine.act.stored_world import StoredWorld, write_down
 from gizzi.engine.act.world import WatchWorld
 from gizzi.engine.decide.decider import Decider
 from gizzi.engine.decide.mind import Mind
@@ -27,8 +28,8 @@ from gizzi.engine.discover import discover
 from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
-from gizzi.engine.known import Known, known, with_known
 from gizzi.engine.handover import HandOver
+from gizzi.engine.known import Known, known, with_known
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.live import Live
 from gizzi.engine.panels import Panels
@@ -42,7 +43,7 @@ from gizzi.engine.tell.teller import Teller
 from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
 from gizzi.engine.workflows.runner import WorkflowRunner
-from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
+from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken, UsageError
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
 from gizzi.models.router import Router
@@ -150,18 +151,27 @@ class App:
         """Watch until cancelled, as the only loop on this store."""
         await self.claim()
         try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._renew())
-                group.create_task(self.work())
-                group.create_task(self.teller.run())
-                group.create_task(self.live.keep())
-                group.create_task(ping_while_well(self.watch, self.settings.notify))
-        except BaseExceptionGroup as failures:
-            known = failures.subgroup(GizziError)
-            raise (known.exceptions[0] if known else failures) from None
+            with _first_failure():
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._renew())
+                    group.create_task(self.work())
+                    group.create_task(self.teller.run())
+                    group.create_task(self.live.keep())
+                    group.create_task(ping_while_well(self.watch, self.settings.notify))
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
+
+    async def help_out(self) -> None:
+        """Carry out runs that the watching process starts, until cancelled. Raises UsageError where no other process can take them up."""
+        if not self.responder.runs.is_shared:
+            why = "an SQLite store is for one process, and `gizzi watch` carries out its runs itself"
+            raise UsageError(f"workers need PostgreSQL, and [store] url is {self.store.shown_url}: {why}")
+        self.door.world = StoredWorld(self.store, self.clock, self.settings.collect.every_s)
+        with _first_failure():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self.responder.help_out())
+                group.create_task(self.remembering.keep())
 
     async def see_to(self, wish: int) -> None:
         """Watch as the only loop on this store, and carry out one wish to its end, if the guard lets it; nothing else is begun.
@@ -171,14 +181,12 @@ class App:
         await self.claim()
         self.watch.thinking = None
         try:
-            async with asyncio.TaskGroup() as group:
-                beside = [group.create_task(one) for one in (self._renew(), self.watch.run(), self.remembering.keep())]
-                await self.responder.see_to(wish)
-                for task in beside:
-                    task.cancel()
-        except BaseExceptionGroup as failures:
-            known = failures.subgroup(GizziError)
-            raise (known.exceptions[0] if known else failures) from None
+            with _first_failure():
+                async with asyncio.TaskGroup() as group:
+                    beside = [group.create_task(one) for one in (self._renew(), self.watch.run(), self.remembering.keep())]
+                    await self.responder.see_to(wish)
+                    for task in beside:
+                        task.cancel()
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
@@ -194,6 +202,8 @@ class App:
             group.create_task(self.workflows.keep(self.responder.is_open))
             if self.handover is not None:
                 group.create_task(self.handover.keep())
+            if self.responder.runs.is_shared:
+                group.create_task(write_down(self.door.world, self.store, self.clock, self.settings.collect.every_s))
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""
@@ -214,6 +224,18 @@ class App:
                 raise
             except StoreError as error:  # it is renewed once the store can be written again, if nobody has taken it by then
                 self.watch.books.failed(error)
+
+
+@contextmanager
+def _first_failure() -> Iterator[None]:
+    """Of several tasks that failed together, the first GizziError alone, however deep; anything else as it is."""
+    try:
+        yield
+    except BaseExceptionGroup as failures:
+        known: Any = failures.subgroup(GizziError)
+        while isinstance(known, BaseExceptionGroup):
+            known = known.exceptions[0]
+        raise (known or failures) from None
 
 
 def process_is_gone(holder: str) -> bool:
@@ -240,12 +262,14 @@ async def open_app(
     live: bool = True,
     at_once: bool = False,
     lasting: bool = True,
+    helping: bool = False,
     mind: Mind | None = None,
 ) -> AsyncIterator[App]:
     """Open the store, load extensions, reach out, discover validators where only a Prometheus server is named. Raises GizziError.
 
     live: False in simulated time, where nothing runs in threads and nobody else writes to the store. at_once: rules fire without their
-    hold, for a single look. lasting: False where runs need not outlive this process. mind: who thinks; the configured models by default.
+    hold, for a single look. lasting: False where runs need not outlive this process. helping: it works for others, under its own name.
+    mind: who thinks; the configured models by default.
     """
     clock = clock or LiveClock()
     registry = registries.load(settings)
@@ -258,7 +282,7 @@ async def open_app(
         try:
             validators = await _validators(settings, reached)
             watch = Watch(settings, registry, validators, reached, clock, store, live=live)
-            app = App(settings, watch, store, mind, _runs(settings, clock, store, live and lasting))
+            app = App(settings, watch, store, mind, _runs(settings, clock, store, lasting=live and lasting, helping=helping))
             try:
                 yield app
             finally:
@@ -287,10 +311,11 @@ async def look_once(settings: Settings) -> Look:
         return Look({"network": settings.network.name, "at": iso(app.clock.now()), "validators": validators}, found)
 
 
-def _runs(settings: Settings, clock: Clock, store: Store, lasting: bool) -> Runs:
+def _runs(settings: Settings, clock: Clock, store: Store, *, lasting: bool, helping: bool) -> Runs:
     """Kept by DBOS; in memory where nothing outlives the process anyway."""
     keep = lasting and settings.store.url not in ("sqlite://", "sqlite:///:memory:")
-    return DbosRuns(store, clock, settings.store.url, socket.gethostname()) if keep else MemoryRuns(clock)
+    name = f"{socket.gethostname()}:{os.getpid()}" if helping else socket.gethostname()
+    return DbosRuns(store, clock, settings.store.url, name) if keep else MemoryRuns(clock)
 
 
 @asynccontextmanager

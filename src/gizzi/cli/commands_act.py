@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gizzi.cli.commands import ANSWER, OPTIONS, Config, For, Json, Why, app
+from gizzi.cli.commands import ANSWER, OPTIONS, START, Config, For, Json, Why, app
 
 guard = typer.Typer(help="Show whether anything may be carried out; stop it, resume it.", invoke_without_command=True, **OPTIONS)
 
@@ -49,6 +49,14 @@ def deny(name: ApprovalId, why: Why, config: Config = None) -> int:
     from gizzi.cli.approvals import answer
 
     return answer(config, name, yes=False, why=why)
+
+
+@app.command(rich_help_panel=START)
+def worker(config: Config = None) -> int:
+    """Carry out runs beside `gizzi watch`, in an extra process; with PostgreSQL only."""
+    from gizzi.cli.worker import work_until_stopped
+
+    return work_until_stopped(config)
 
 
 @app.command(rich_help_panel=ANSWER)

@@ -45,14 +45,16 @@ async def _watch(settings: Settings, listen: str | None) -> None:
                 print(one_line(line, 400), file=sys.stderr, flush=True)
 
         daemon = asyncio.create_task(run_daemon(app, listen, listening))
-        _stop_on_signals(daemon)
+        stop_on_signals(daemon)
         try:
             await daemon
         except asyncio.CancelledError:
             log.info("stopped")
 
 
-def _stop_on_signals(daemon: asyncio.Task[None]) -> None:
+def stop_on_signals(daemon: asyncio.Task[None]) -> None:
+    """End it on SIGTERM and SIGINT."""
+
     def stop() -> None:
         daemon.cancel()
         end = threading.Timer(LATEST_END_S, os._exit, (0,))

@@ -60,6 +60,15 @@ class Responder:
         finally:
             await self.runs.close()
 
+    async def help_out(self) -> None:
+        """Carry out what another process starts, without end."""
+        try:
+            await self.runs.open()
+            while True:
+                await self._clock.sleep(3600.0)
+        finally:
+            await self.runs.close()
+
     async def see_to(self, wish: int) -> None:
         """Only this wish, to its end."""
         try:

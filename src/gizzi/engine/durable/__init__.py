@@ -29,6 +29,9 @@ Procedure = Callable[..., Awaitable[Any]]
 
 
 class Runs(Protocol):
+    is_shared: bool
+    """Whether other processes take up what this one starts."""
+
     def register(self, name: str, procedure: Procedure) -> None:
         """Make a workflow known, before `open`."""
         ...

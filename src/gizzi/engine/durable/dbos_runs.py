@@ -31,8 +31,8 @@ BEAT_S = 5.0
 GONE_S = 20.0
 """A worker that has not been seen for so long is taken for dead, and its runs are taken over."""
 QUEUE = "runs"
-AT_ONCE = 100
-"""Runs that one worker carries out at a time; most of them wait for something."""
+"""Without a limit: a run that was taken over must not stand behind those that wait for it."""
+LOOK_FOR_RUNS_S = 0.5
 UNFINISHED = ("PENDING", "ENQUEUED", "DELAYED")
 
 
@@ -56,7 +56,7 @@ class DbosRuns:
         self._clock = clock
         self._url = store_url
         self._worker = worker
-        self._is_shared = is_shared(store_url)
+        self.is_shared = is_shared(store_url)
         self._procedures: dict[str, Procedure] = {}
         self._workflows: dict[str, Any] = {}
         self._dbos: Any = None
@@ -92,8 +92,8 @@ class DbosRuns:
             for name, procedure in self._procedures.items():
                 self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
             DBOS.launch()
-            if self._is_shared:
-                await DBOS.register_queue_async(QUEUE, worker_concurrency=AT_ONCE, on_conflict="always_update")
+            if self.is_shared:
+                await DBOS.register_queue_async(QUEUE, polling_interval_sec=LOOK_FOR_RUNS_S, on_conflict="always_update")
             await self._give_up_others(self._worker)
         self._beating = asyncio.create_task(self._beat())
 
@@ -101,7 +101,7 @@ class DbosRuns:
         from dbos import SetWorkflowID
 
         with _plain(self._url), SetWorkflowID(run_id):
-            if self._is_shared:
+            if self.is_shared:
                 await self._dbos.enqueue_workflow_async(QUEUE, self._workflows[name], dict(given))
             else:
                 await self._dbos.start_workflow_async(self._workflows[name], dict(given))

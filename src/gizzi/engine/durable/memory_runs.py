@@ -28,6 +28,8 @@ class MemoryRun:
 
 
 class MemoryRuns:
+    is_shared = False
+
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._procedures: dict[str, Procedure] = {}
