@@ -171,6 +171,7 @@ async def test_openapi_lists_every_route_and_problem(api: Api) -> None:
         "/api/approvals/{id}/deny",
         "/api/actions",
         "/api/actions/{id}",
+        "/api/alerts",
         "/v1/models",
         "/v1/models/{model}",
         "/v1/chat/completions",

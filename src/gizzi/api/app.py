@@ -10,7 +10,7 @@ from fastapi import FastAPI, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import JSONResponse, Response
 
-from gizzi.api import chat, errors, models, writes
+from gizzi.api import alertmanager, chat, errors, models, writes
 from gizzi.api.auth import Door, is_loopback, people_of
 from gizzi.api.listen import address_of
 from gizzi.api.metrics import Metrics
@@ -71,6 +71,7 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
     writes.add_routes(api, app, _problems)
+    alertmanager.add_routes(api, app, _problems)
     chat.add_routes(api, app)
     errors.install(api)
     api.add_middleware(errors.LastResort)
