@@ -59,6 +59,8 @@ def test_validators_on_one_host_are_told_apart_by_their_ports() -> None:
     two = owners(validator(1, host="h"), validator(2, host="h", metrics_url="http://h:9616/metrics"))
     assert two.validator({"instance": "h:9616"}).number == 2  # type: ignore[union-attr]
     assert two.validator({"instance": "h:9100"}) is None
+    told = owners(validator(3, host="h", labels={"instance": "10.0.0.6:9615"}))
+    assert told.validator({"instance": "10.0.0.6:9615"}).number == 3  # type: ignore[union-attr]
 
 
 def tell(labels: dict[str, str] | None = None, *, fingerprint: str = "f" * 16, over_at: float | None = None, **more: Any) -> Said:

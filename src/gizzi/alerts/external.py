@@ -72,17 +72,7 @@ class Owners:
         self._by_number = {validator.number: validator for validator in validators}
         self._chains = {chain.lower(): chain for chain in chains}
         self._chain_labels = dict.fromkeys((chain_label, *CHAIN_LABELS))
-        self._by_word = _only_ones(
-            (word, v.number)
-            for v in self._by_number.values()
-            for word in (
-                v.name,
-                v.host,
-                *map(_endpoint, (v.metrics_url, v.rpc_url, v.node_exporter_url)),
-                *map(_host, (v.metrics_url, v.rpc_url)),
-            )
-            if word
-        )
+        self._by_word = _only_ones((word, v.number) for v in self._by_number.values() for word in _words(v) if word)
 
     def validator(self, labels: Mapping[str, str]) -> Validator | None:
         """By its number, then its name, then where it is reached; None where the labels name none, or could mean several."""
@@ -99,6 +89,13 @@ class Owners:
 
     def chain(self, labels: Mapping[str, str]) -> str | None:
         return next((self._chains[word] for label in self._chain_labels if (word := labels.get(label, "").lower()) in self._chains), None)
+
+
+def _words(v: Validator) -> Iterable[str | None]:
+    """What a label may call it."""
+    yield from (v.name, v.host, v.labels.get("instance"))
+    yield from (_endpoint(url) for url in (v.metrics_url, v.rpc_url, v.node_exporter_url))
+    yield from (_host(url) for url in (v.metrics_url, v.rpc_url))
 
 
 def _only_ones(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

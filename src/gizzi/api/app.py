@@ -94,7 +94,7 @@ def _add_routes(api: FastAPI, app: App) -> None:
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, tags=["gizzi"])
     async def own_metrics(request: Request) -> Response:
         """Gizzi's own metrics, for Prometheus. No label names a validator."""
-        return metrics.answer(request.headers.get("accept", ""))
+        return await metrics.answer(request.headers.get("accept", ""))
 
     @api.get("/api/network/status", response_model=models.NetworkStatus, tags=["fleet"])
     async def network_status() -> Response:
