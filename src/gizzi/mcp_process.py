@@ -49,10 +49,10 @@ async def serve_http(settings: Settings, listen: str, by: str, listening: Callab
             bound.close()
 
 
-def claude_config(command: str, config: Path | None, http: str | None) -> dict[str, Any]:
+def claude_config(program: list[str], config: Path | None, http: str | None) -> dict[str, Any]:
     """What Claude Code reads from .mcp.json. No token stands in it."""
     if http is not None:
         headers = {"Authorization": f"Bearer ${{{TOKEN_NAME}}}"}
         return {"mcpServers": {"gizzi": {"type": "http", "url": f"http://{http}{PATH}", "headers": headers}}}
-    words = ["mcp", *(["--config", str(config.resolve())] if config is not None else [])]
-    return {"mcpServers": {"gizzi": {"type": "stdio", "command": command, "args": words, "env": {}}}}
+    words = [*program[1:], "mcp", *(["--config", str(config.resolve())] if config is not None else [])]
+    return {"mcpServers": {"gizzi": {"type": "stdio", "command": program[0], "args": words, "env": {}}}}

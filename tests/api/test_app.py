@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from gizzi.api import models
 from gizzi.api.lists import Json
 from gizzi.clock import iso
+from gizzi.errors import StoreError
+from gizzi.store.switch import clear_stopped, set_stopped
 from tools.api import Api
 
 
@@ -118,7 +120,14 @@ async def test_metrics_have_no_label_of_a_validator(api: Api) -> None:
     assert values["gizzi_incidents_open", "low"] == 0
     assert values["gizzi_incidents_opened_total",] == 1
     assert values["gizzi_evaluation_seconds_count",] > 0
-    assert {label for sample in samples for label in sample.labels} <= {"version", "health", "source", "kind", "rule", "severity"}
+    assert values["gizzi_incidents", "high", "triggered"] == 1 and values["gizzi_incidents", "low", "resolved"] == 0
+    assert sum(value for name, value in values.items() if (name[0], name[-1]) == ("gizzi_decisions_total", "reflex")) == 1
+    assert {values["gizzi_guard_answers", word] for word in ("allow", "ask", "deny")} <= {0, 1}
+    assert (values["gizzi_store_up",], values["gizzi_approvals_waiting",], values["gizzi_guard_stopped",]) == (1, 0, 0)
+    assert (values["gizzi_spend_usd", "day"], values["gizzi_budget_usd", "month"]) == (0, 45)
+    assert values["gizzi_notifications_waiting",] == values["gizzi_notifications_lost",] == 0
+    known = {"version", "health", "source", "kind", "rule", "severity", "state", "tier", "action", "permission", "outcome", "verdict"}
+    assert {label for sample in samples for label in sample.labels} <= {*known, "period"}
 
 
 @pytest.mark.parametrize(
@@ -178,6 +187,7 @@ async def test_openapi_lists_every_route_and_problem(api: Api) -> None:
         "/api/memory",
         "/api/memory/verify",
         "/api/events",
+        "/api/alerts",
         "/v1/models",
         "/v1/models/{model}",
         "/v1/chat/completions",
@@ -194,3 +204,34 @@ def test_what_json_cannot_say_is_null() -> None:
     assert json.loads(Json({"a": float("nan"), "b": [float("inf"), 1.5]}).body) == {"a": None, "b": [None, 1.5]}
     assert json.loads(Json({"a": "\ud800"}).body) == {"a": "?"}
     assert iso(None) is None
+
+
+async def test_metrics_of_actions_and_approvals(api: Api) -> None:
+    await pending(api)
+    app = api.app
+    wish = await app.actions.want(app.settings, app.registry, "restart", 2, "it has one peer", "kim")
+    shown = await app.actions.answered(wish)
+    assert shown is not None and shown["approval"]
+    await app.store.run(lambda c: set_stopped(c, 1.0, "kim", "a drill"))
+    values = await _metrics(api)
+    assert values["gizzi_approvals_waiting",] == 1 and values["gizzi_guard_stopped",] == 1
+    assert values["gizzi_guard_answers", "ask"] + values["gizzi_guard_answers", "deny"] == 1
+    await app.store.run(clear_stopped)
+
+
+async def test_metrics_without_the_store_say_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(work: Any) -> None:
+        raise StoreError("the disk is full")
+
+    await pending(api)
+    monkeypatch.setattr(api.app.store, "run", fails)
+    values = await _metrics(api)
+    assert values["gizzi_store_up",] == 0 and values["gizzi_validators", "healthy"] >= 1
+    assert ("gizzi_approvals_waiting",) not in values
+
+
+async def _metrics(api: Api) -> dict[tuple[str, ...], float]:
+    code, page = await api.get("/metrics")
+    assert code == 200
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    return {(sample.name, *sample.labels.values()): sample.value for sample in samples}

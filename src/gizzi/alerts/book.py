@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject, worst
+from gizzi.alerts.external import NETWORK, Said, is_external, owner
 from gizzi.alerts.finding import UNKNOWN, Answer, Finding
 from gizzi.clock import duration_text
 from gizzi.fleet.observation import text as observation_text
@@ -104,6 +105,26 @@ class AlertBook:
             if answer is not None or (GIZZI, rule.name) in self.alerts:
                 self._move(GIZZI, rule, answer, now, now, turn, chain=None)
 
+    def hear(self, said: Said, now: float, turn: Turn) -> None:
+        """Take up what another system says: it fires at once, changes while it is repeated, and is over when that is said."""
+        alert = self.alerts.get((said.subject, said.rule))
+        if said.over_at is not None:
+            if alert is not None:
+                self._end(alert, now, turn)
+                alert.resolved_at = max(alert.since, said.over_at)
+            return
+        if alert is None:
+            alert = Alert(said.subject, said.rule, said.chain, said.severity, said.text, said.validators, said.evidence, since=said.since)
+            alert.flaps = self._flaps(alert.key, now)
+            alert.state, alert.fired_at = "firing", now
+            self.alerts[alert.key] = alert
+            self._by_subject.setdefault(alert.subject, set()).add(alert.rule)
+            turn.fired.append(alert)
+        elif worst([alert.severity, said.severity]) != alert.severity:
+            alert.severity = said.severity
+            turn.changed.append(alert)
+        alert.text, alert.answered_at = said.text, now
+
     def drop_unseen(self, now: float, turn: Turn) -> None:
         """End what nobody can see any more, such as an alert whose metric has gone for good."""
         for alert in self.firing():
@@ -114,9 +135,14 @@ class AlertBook:
     def drop_strangers(self, subjects: set[str], now: float, turn: Turn) -> None:
         """Resolve alerts whose validator, chain or rule is no longer watched."""
         for alert in list(self.alerts.values()):
-            if alert.subject not in subjects or self.rules.get(alert.rule) is None or self.rules[alert.rule].scope == "off":
+            if not self._is_watched(alert, subjects):
                 alert.text += " (no longer watched)"
                 self._end(alert, now, turn)
+
+    def _is_watched(self, alert: Alert, subjects: set[str]) -> bool:
+        if is_external(alert.rule):
+            return owner(alert.subject) in {*subjects, NETWORK}
+        return alert.subject in subjects and alert.rule in self.rules and self.rules[alert.rule].scope != "off"
 
     def _move(
         self,

@@ -6,13 +6,14 @@ the incident of the same rule on the same chain, if both began within 30 s or 30
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from gizzi.alerts.alert import Alert, Key
 from gizzi.alerts.book import Turn
 from gizzi.alerts.causes import rank
+from gizzi.alerts.external import EXPLAINED_BY, is_external, owner, whose
 from gizzi.alerts.incident import Incident, whom
 from gizzi.alerts.mute import Maintenance, Silence, muted_by
 from gizzi.config import Chain
@@ -73,10 +74,14 @@ class Correlator:
         """Work one evaluation's changes into the incidents; returns what is new in their timelines."""
         self._closed = [incident for incident in self._closed if now - (incident.resolved_at or 0) <= REOPEN_S]
         changes: list[Change] = []
-        for alert in sorted([*self._unmuted(now, mutes), *turn.fired], key=lambda alert: (rank(alert.rule), alert.since, alert.subject)):
+        fired = [*self._unmuted(now, mutes), *turn.fired]
+        others = _Others(self.open.values()) if any(is_external(alert.rule) for alert in fired) else None
+        for alert in sorted(fired, key=lambda alert: (rank(alert.rule), alert.since, alert.subject)):
             alert.muted = muted_by(alert, mutes, now)
             if alert.muted is not None:
                 self._waiting[alert.key] = alert
+            elif others is not None and is_external(alert.rule):
+                self._place_external(alert, others, now, changes)
             else:
                 self._place(alert, now, changes)
         for alert in turn.changed:
@@ -115,11 +120,36 @@ class Correlator:
         if siblings:
             self._merge(siblings, alert, now, changes)
             return
+        self._open_or_reopen(alert, now, changes)
+
+    def _open_or_reopen(self, alert: Alert, now: float, changes: list[Change]) -> None:
         before = next((incident for incident in reversed(self._closed) if self._continues(incident, alert)), None)
         if before is not None:
             self._reopen(before, alert, now, changes)
             return
         self._open(alert, now, changes)
+
+    def _place_external(self, alert: Alert, others: _Others, now: float, changes: list[Change]) -> None:
+        """The same for another system's alert, in a time that does not grow with how many there are: thousands may come at once."""
+        older = [incident for incident in others.of(alert) if incident.id in self.open]
+        home = others.home(alert)
+        if self._cause_at(alert) is not None:
+            self._place(alert, now, changes)
+        elif home is not None and home.id in self.open:
+            _add(home, alert)
+            changes.append(Change(home, now, "joined", f"{alert.rule} on {whose(alert)}: {alert.text}"))
+            self._redecide(home, now)
+        elif older and self._is_wide(alert.rule, alert.chain, alert):
+            self._merge(older, alert, now, changes)
+        else:
+            self._open_or_reopen(alert, now, changes)
+        others.note(alert, self.open.get(alert.incident or 0))
+
+    def _cause_at(self, alert: Alert) -> Alert | None:
+        """What explains another system's alert: the node that it concerns is gone."""
+        keys = [(owner(alert.subject), rule) for rule in EXPLAINED_BY] if alert.validators else []
+        found = (cause for incident in self.open.values() for key in keys if (cause := incident.alerts.get(key)) is not None)
+        return min((cause for cause in found if cause.state == "firing"), key=lambda cause: rank(cause.rule), default=None)
 
     def _open(self, alert: Alert, now: float, changes: list[Change]) -> None:
         incident = Incident(self._next_id, alert.chain, now, decide_at=now + self._round_s)
@@ -185,6 +215,8 @@ class Correlator:
 
     def _cause_of(self, alert: Alert) -> Alert | None:
         """The deepest firing alert of an open incident that explains this one."""
+        if is_external(alert.rule):
+            return self._cause_at(alert)
         firing = (other for incident in self.open.values() for other in incident.alerts.values() if other.state == "firing")
         causes = [other for other in firing if other.key != alert.key and self._explains(other, alert)]
         return min(causes, key=lambda other: rank(other.rule), default=None)
@@ -201,8 +233,8 @@ class Correlator:
     def _is_wide(self, rule: str, chain: str | None, newest: Alert | None = None) -> bool:
         """Whether so much of the chain has an alert of this rule that it is one cause, whenever each began."""
         incidents = [incident for incident in self.open.values() if incident.chain == chain]
-        affected = {a.subject for incident in incidents for a in incident.alerts.values() if a.rule == rule and a.state == "firing"}
-        affected |= {newest.subject} if newest is not None else set()
+        firing = (a for incident in incidents for a in incident.alerts.values() if a.rule == rule and a.state == "firing")
+        affected = {whose(alert) for alert in (*firing, *((newest,) if newest is not None else ()))}
         return chain is not None and len(affected) >= max(2, CHAIN_SHARE * self._sizes.get(chain, 0))
 
     def _siblings(self, alert: Alert, *, only_wide: bool = False) -> list[Incident]:
@@ -223,6 +255,8 @@ class Correlator:
 
     def _explains(self, cause: Alert, symptom: Alert) -> bool:
         """Whether the cause's rule lists the symptom's, and the one concerns the other: same validator, its chain, or a side chain."""
+        if is_external(symptom.rule):
+            return cause.rule in EXPLAINED_BY and cause.subject == owner(symptom.subject)
         rule = self._rules.get(cause.rule)
         if rule is None:
             return False
@@ -240,6 +274,29 @@ class Correlator:
                 return True
             at = self._chains.get(at.parent)
         return False
+
+
+class _Others:
+    """Where other systems' alerts of one rule on one chain belong: with those that began within 30 s of each other."""
+
+    def __init__(self, incidents: Iterable[Incident]) -> None:
+        self._homes: dict[tuple[str, str | None], list[tuple[float, Incident]]] = {}
+        for incident in incidents:
+            for alert in incident.alerts.values():
+                if is_external(alert.rule):
+                    self.note(alert, incident)
+
+    def of(self, alert: Alert) -> list[Incident]:
+        return [incident for _, incident in self._homes.get((alert.rule, alert.chain), ())]
+
+    def home(self, alert: Alert) -> Incident | None:
+        known = self._homes.get((alert.rule, alert.chain), ())
+        return next((incident for since, incident in known if abs(alert.since - since) <= TOGETHER_S), None)
+
+    def note(self, alert: Alert, incident: Incident | None) -> None:
+        known = self._homes.setdefault((alert.rule, alert.chain), [])
+        if incident is not None and alert.muted is None and self.home(alert) is not incident:
+            known.append((alert.since, incident))
 
 
 def _add(incident: Incident, alert: Alert) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
-from gizzi.alerts.alert import Alert, Key, worst
+from gizzi.alerts.alert import GIZZI, Alert, Key, worst
 from gizzi.alerts.causes import rank
 from gizzi.clock import iso
 from gizzi.kinds import Severity
@@ -98,7 +98,7 @@ def whom(validators: tuple[int, ...], chain: str | None, alert: Alert) -> str:
     if alert.of_chain or (not validators and chain):
         return f"Chain {chain}"
     if not validators:
-        return "Gizzi"
+        return "Gizzi" if alert.subject == GIZZI else "The network"
     if len(validators) == 1:
         return f"Validator {validators[0]}"
     if len(validators) <= 6:

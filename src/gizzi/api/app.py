@@ -8,7 +8,7 @@ from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from gizzi.api import chat, errors, models, reads, writes
+from gizzi.api import alertmanager, chat, errors, models, reads, writes
 from gizzi.api.auth import READERS_POST, Door
 from gizzi.api.listen import address_of
 from gizzi.api.lists import LARGEST_NUMBER, LISTED, Json, Limit, Offset, paged
@@ -31,6 +31,7 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     _add_routes(api, app)
     writes.add_routes(api, app)
     reads.add_routes(api, app)
+    alertmanager.add_routes(api, app)
     chat.add_routes(api, app)
     errors.install(api)
     api.add_middleware(errors.LastResort)
@@ -52,7 +53,7 @@ def _add_routes(api: FastAPI, app: App) -> None:
     @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}}, tags=["gizzi"])
     async def own_metrics(request: Request) -> Response:
         """Gizzi's own metrics, for Prometheus. No label names a validator."""
-        return metrics.answer(request.headers.get("accept", ""))
+        return await metrics.answer(request.headers.get("accept", ""))
 
     @api.get("/api/network/status", response_model=models.NetworkStatus, tags=["fleet"])
     async def network_status() -> Response:

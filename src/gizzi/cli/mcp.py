@@ -17,7 +17,7 @@ def run_mcp(config: Path | None, http: str | None, *, print_config: bool) -> int
     settings = settings_of(config)
     by = f"{who()} through mcp"
     if print_config:
-        print_json(claude_config(shutil.which("gizzi") or sys.argv[0], settings.file, http))
+        print_json(claude_config(_program(), settings.file, http))
         say("put this into .mcp.json where Claude Code is started, or into its user settings")
         return 0
     if http is not None:
@@ -25,3 +25,9 @@ def run_mcp(config: Path | None, http: str | None, *, print_config: bool) -> int
         return 0
     asyncio.run(serve_stdio(settings, by))
     return 0
+
+
+def _program() -> list[str]:
+    """The words that start this very Gizzi, wherever they are run from."""
+    beside = Path(sys.executable).with_name("gizzi")
+    return [str(beside)] if beside.is_file() else [found] if (found := shutil.which("gizzi")) else [sys.executable, "-m", "gizzi"]

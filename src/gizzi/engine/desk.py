@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from gizzi.alerts.external import is_external
 from gizzi.alerts.incident import alert_json
 from gizzi.clock import Clock, iso, seconds
 from gizzi.config import Settings, nearest
@@ -60,7 +61,8 @@ class Desk:
         self, registry: Registry, settings: Settings, rule: str, validator: int | None, span: str, why: str, by: str
     ) -> float:
         """Mute one rule, on one validator or everywhere; returns until when (epoch seconds). Raises NotFound, UsageError."""
-        registry.rules[rule]
+        if not is_external(rule):
+            registry.rules[rule]
         _known_validator(settings, validator)
         until = self._until(span)
         now = self._clock.now()

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from gizzi.alerts.alert import chain_subject, validator_subject
+from gizzi.alerts.external import whose
 from gizzi.alerts.incident import alert_json
 from gizzi.clock import iso
 from gizzi.engine.watch import Watch
@@ -22,7 +23,7 @@ def detail(watch: Watch, number: int) -> dict[str, Any]:
         raise NotFound(f"there is no validator {number}; those watched are listed by `gizzi status` and at /api/network/status")
     now = watch.clock.now()
     history = watch.fleet.histories[number]
-    own = [alert for alert in watch.book.alerts.values() if alert.subject == validator_subject(number)]
+    own = [alert for alert in watch.book.alerts.values() if whose(alert) == validator_subject(number)]
     of_chain = [a for a in watch.book.alerts.values() if a.subject == chain_subject(validator.chain) and number in a.validators]
     return {
         **status(watch.fleet.view(number, now), history, own),

@@ -15,6 +15,7 @@ import structlog
 from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
+from gizzi.alerts.external import Said
 from gizzi.alerts.incident import Decision, Incident
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock, duration_text
@@ -40,6 +41,7 @@ log = structlog.get_logger("gizzi.watch")
 STEP_S = 0.5
 OWN_EVERY_S = 5.0
 MARKS_EVERY_S = 300.0
+HEARD_WITHIN_S, HEARD_LOOK_S = 20.0, 0.05
 SET_BACK_S = 2.0
 """A clock that goes back by more than this makes everything seen so far look like the future: it is forgotten, and watching begins anew."""
 FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa_set_id"})
@@ -85,6 +87,7 @@ class Watch:
         self.evaluations = 0
         self.evaluating_s = 0.0
         self._keeps_apart = False
+        self._said: list[Said] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -169,6 +172,9 @@ class Watch:
                 heard(seen)
         touched, chains = self.fleet.fold(collected, now)
         turn = Turn()
+        said, self._said = self._said, []
+        for one in said:
+            self.book.hear(one, now, turn)
         for number in touched:
             self.book.look_at_validator(self.fleet.view(number, now), self._chain_of(number, now), turn)
         for chain in chains:
@@ -211,6 +217,16 @@ class Watch:
         self.book.drop_strangers(subjects, now, turn)
         self.books.add(turn, self.correlator.step(now, turn, self.mutes))
         await self.books.save()
+
+    async def hear(self, said: Sequence[Said]) -> None:
+        """Take up what another system says of the fleet; returns once it is stored. Raises StoreError where that takes too long."""
+        self._said += said
+        give_up_at = self.clock.now() + HEARD_WITHIN_S
+        evaluations = self.evaluations
+        while self._said or self.evaluations == evaluations or self.books.waiting:
+            if self.clock.now() > give_up_at:
+                raise StoreError("what was said could not be taken up and stored in time; say it again")
+            await self.clock.sleep(HEARD_LOOK_S)
 
     def statuses(self) -> list[dict[str, Any]]:
         """The status of every validator, in order of number."""
