@@ -1,4 +1,6 @@
-"""How fast logs are scanned for attacks, beside fail2ban's regex test on the same file, and how well: one JSON object, exit 1 below the floors.
+"""How fast logs are scanned for attacks, beside fail2ban's regex test on the same file, and how well: one JSON object.
+
+Exit 1 below the floors.
 
 fail2ban comes from Debian's archive, unpacked once in the user's cache folder (1 MB; null where that fails) and never installed. Both
 read the same file from the disk; the best of some runs counts. Precision and recall are over logs written with labels, by kind.

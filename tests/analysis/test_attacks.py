@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Who attacks, by the logs: labelled logs in every form, real lines of old and new sshd, hostile ones, and a stream without end."""
 
 from __future__ import annotations

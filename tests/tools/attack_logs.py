@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """A labelled log, made anew from a seed: twelve kinds of attack among twelve kinds of innocence, in every form that logs have."""
 
 from __future__ import annotations
@@ -87,26 +88,7 @@ class Written:
 
 
 PEOPLE = ("ada", "grace", "linus", "barbara", "edsger", "alan", "radia", "ken")
-NAMES = [
-    "admin",
-    "test",
-    "oracle",
-    "postgres",
-    "ubuntu",
-    "pi",
-    "git",
-    "ftpuser",
-    "nagios",
-    "hadoop",
-    "jenkins",
-    "webmaster",
-    "guest",
-    "user1",
-    "minecraft",
-    "teamspeak",
-    "chen",
-    "inspur",
-]
+NAMES = """admin test oracle postgres ubuntu pi git ftpuser nagios hadoop jenkins webmaster guest user1 minecraft chen inspur""".split()  # noqa: SIM905
 PEER = "12D3KooW" + "QwErTyUiPaSdFgHjKLzXcVbNmQwErTyUiPaSdFgHjKLz"
 
 

@@ -33,7 +33,7 @@ SEVERITY: dict[str, Severity] = {
     **dict.fromkeys(("root_login", "sudo_abuse"), "high"),
     **dict.fromkeys(("brute_force", "distributed", "user_enumeration", "rpc_abuse"), "medium"),
     **dict.fromkeys(("slow_brute_force", "invalid_user", "port_scan", "peer_abuse"), "low"),
-}  # type: ignore[dict-item]
+}
 MOST_FINDINGS = 500
 MOST_SOURCES_NAMED = 200
 NAMES = 4
@@ -48,46 +48,9 @@ SUDO_TRIES = 6
 SUDO_WITHIN_S = 3600.0
 SIDE_TIMES = {"peer_abuse": 3, "rpc_abuse": 5}
 _BAIT = frozenset(
-    [
-        "admin",
-        "administrator",
-        "test",
-        "guest",
-        "oracle",
-        "postgres",
-        "mysql",
-        "ftp",
-        "ftpuser",
-        "user",
-        "ubuntu",
-        "pi",
-        "webmaster",
-        "git",
-        "jenkins",
-        "nagios",
-        "support",
-        "info",
-        "deploy",
-        "www",
-        "tomcat",
-        "hadoop",
-        "minecraft",
-        "teamspeak",
-        "ts",
-        "steam",
-        "backup",
-        "default",
-        "service",
-        "web",
-        "www-data",
-        "apache",
-        "pgadmin",
-        "debian",
-        "centos",
-        "ec2-user",
-        "vagrant",
-        "docker",
-    ]
+    """admin administrator test guest oracle postgres mysql ftp ftpuser user ubuntu pi webmaster git jenkins nagios support info deploy www
+    tomcat hadoop minecraft teamspeak ts steam backup default service web www-data apache pgadmin debian centos ec2-user vagrant docker
+    """.split()  # noqa: SIM905
 )
 """Names that are tried everywhere."""
 
@@ -125,7 +88,7 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """lines: read. events: those that said something of logins, connections or misbehaviour. dropped: sources forgotten for want of room."""
+    """lines: read. events: those that tell of logins, connections or misbehaviour. dropped: sources forgotten for want of room."""
 
     findings: tuple[Attack, ...]
     lines: int
@@ -271,13 +234,12 @@ def _crowds(quiet: Sequence[Track]) -> Iterable[Attack]:
     for user, tracks in groups.items():
         tracks.sort(key=lambda track: track.first_at)
         crowd: list[Track] = []
-        for track in [*tracks, None]:
-            if track is not None and (not crowd or track.first_at - max(t.last_at for t in crowd[-CROWD:]) <= CROWD_GAP_S):
-                crowd.append(track)
-                continue
-            if len(crowd) >= CROWD:
-                yield _crowd(user, crowd)
-            crowd = [track] if track is not None else []
+        for track in tracks:
+            if crowd and track.first_at - max(t.last_at for t in crowd[-CROWD:]) > CROWD_GAP_S:
+                yield from [_crowd(user, crowd)] if len(crowd) >= CROWD else []
+                crowd = []
+            crowd.append(track)
+        yield from [_crowd(user, crowd)] if len(crowd) >= CROWD else []
 
 
 def _crowd(user: str, crowd: Sequence[Track]) -> Attack:
@@ -300,7 +262,8 @@ def _of_side(side: Side) -> Attack | None:
                 "sudo_abuse", side.subject, f"{what}, by sudo or su", times, side.count, side.quotes, users=_names([side.subject])
             )
         case "console_root":
-            return _attack("root_login", side.subject, "root logged in at the console", times, side.count, side.quotes, users=("root",))
+            text = "root logged in at the console"
+            return _attack("root_login", side.subject, text, times, side.count, side.quotes, users=("root",))
         case "equivocation":
             text = "an authority signed twice: look at once whether a second node runs with its keys"
             return _attack("equivocation", side.subject, text, times, side.count, side.quotes)

@@ -28,7 +28,7 @@ class Attempt(NamedTuple):
     source: str
     user: str
     unknown_user: bool
-    count: int
+    tries: int
     place: Place
 
 

@@ -49,7 +49,7 @@ class Track:
     root_login: Place | None = None
 
     def attempt(self, attempt: Attempt) -> None:
-        at, count = attempt.place.at, attempt.count
+        at, count = attempt.place.at, attempt.tries
         self.first_at = min(self.first_at, at) if self.tries else at
         self.last_at = max(self.last_at, at) if self.tries else at
         self.tries += count
@@ -117,7 +117,7 @@ class Tracks:
         if track is not None:
             self._tracks.move_to_end(source)
             return track
-        track = self._tracks[source] = self._kept.pop(source, None) or Track(source)
+        track = self._tracks[source] = self._kept.pop(source) if source in self._kept else Track(source)
         if len(self._tracks) > MOST_SOURCES:
             name, oldest = self._tracks.popitem(last=False)
             if oldest.speaks and len(self._kept) < MOST_KEPT:
