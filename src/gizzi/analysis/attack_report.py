@@ -126,7 +126,7 @@ class Side:
             return
         self.first_at = min(self.first_at, place.at) if self.count else place.at
         self.last_at = max(self.last_at, place.at)
-        self.count += event.count
+        self.count += event.times
         self.denied += event.kind == "sudo_denied"
         if event.kind == "sudo_failed" and event.detail == "attempts":
             # sudo tells the whole number at the end, PAM the first alone
@@ -134,7 +134,7 @@ class Side:
                 self.wrong.pop()
                 self.count -= 1
         if event.kind == "sudo_failed":
-            self.wrong.append((place.at, event.count))
+            self.wrong.append((place.at, event.times))
             self.worst = max(self.worst, sum(n for at, n in self.wrong if place.at - at <= SUDO_WITHIN_S))
         if len(self.quotes) < QUOTES:
             self.quotes.append(place)

@@ -61,10 +61,10 @@ class Attempts:
         session.source = event.source if event.kind != "pam" and event.source else session.source
         session.user = event.user or session.user
         match event.kind:
-            case "failed" | "invalid" if event.count:
+            case "failed" | "invalid" if event.times:
                 session.unknown = session.unknown or event.kind == "invalid"
-                session.failed += event.count
-                self._tell(Attempt(event.source, event.user, session.unknown, event.count, place))
+                session.failed += event.times
+                self._tell(Attempt(event.source, event.user, session.unknown, event.times, place))
             case "invalid":
                 session.unknown, session.tried, session.place = True, 1, session.place or place
             case "given_up":
@@ -73,7 +73,7 @@ class Attempts:
                 self.end(key or event.source)
                 return True
             case "pam":
-                session.pam += event.count
+                session.pam += event.times
                 session.name, session.place = event.source, place
             case "unknown_user":
                 session.unknown = True

@@ -41,7 +41,7 @@ class Event(NamedTuple):
     kind: EventKind
     source: str = ""
     user: str = ""
-    count: int = 1
+    times: int = 1
     detail: str = ""
 
 
@@ -157,8 +157,22 @@ _HINTS = re.compile(
 _PEER = re.compile(r"\b(12D3Koo[1-9A-HJ-NP-Za-km-z]{20,60}|Qm[1-9A-HJ-NP-Za-km-z]{44})\b")
 _ADDRESS = re.compile(r"(?:from|peer|client|ip4/|addr[=:])\s?\[?((?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9a-f:]{3,45}:[0-9a-f]{1,4})\b")
 _IDENTITY = re.compile(r"0x[0-9a-fA-F]{64}|Public\(([0-9A-Za-z]{40,70})")
-_SILENT = frozenset("CRON cron crond systemd systemd-logind logrotate dhclient ntpd chronyd anacron rsyslogd".split())  # noqa: SIM905
-        return once and once._replace(count=once.count * min(int(repeated[1]), MOST_REPEATS))
+_SILENT = frozenset(
+    ("CRON", "cron", "crond", "systemd", "systemd-logind", "logrotate", "dhclient", "ntpd", "chronyd", "anacron", "rsyslogd")
+)
+
+
+def event_of(parts: Parts) -> Event | None:
+    """None for a line that says nothing of the kind."""
+    program, message = parts.program, parts.message
+    if program in _SILENT:
+        return None
+    if message.startswith("message repeated "):
+        repeated = _REPEATED.match(message)
+        if repeated is None:
+            return None
+        once = event_of(parts._replace(message=repeated[2]))
+        return once and once._replace(times=once.times * min(int(repeated[1]), MOST_REPEATS))
     if program == "sshd":
         return _sshd(message)
     if program in ("sudo", "su", "su-l"):
