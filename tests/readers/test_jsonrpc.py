@@ -359,3 +359,10 @@ def test_a_batch_whose_answers_are_not_each_call_s_own_is_no_answer(body: Any) -
 def test_no_answer_to_a_batch_raises_anything_but_a_source_error(body: bytes) -> None:
     with contextlib.suppress(SourceError):
         assert len(jsonrpc.read_batch(body, 2)) == 2
+
+
+def test_the_ids_of_peers() -> None:
+    peers = [{"peerId": "12D3KooA", "roles": "AUTHORITY"}, {"peerId": 7}, "x", {}, {"peerId": "12D3KooA"}]
+    assert jsonrpc.system_peer_ids(peers) == {"12D3KooA"}
+    with pytest.raises(SourceError):
+        jsonrpc.system_peer_ids({"peerId": "x"})

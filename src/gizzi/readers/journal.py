@@ -100,10 +100,11 @@ def lines(text: str) -> Iterator[Line]:
         start = end + 1
         if match:
             count += 1
-            yield Line(float(match[1]), match[2], _message(match[3]))
+            yield Line(float(match[1]), match[2], plain_message(match[3]))
 
 
-def _message(text: str) -> str:
+def plain_message(text: str) -> str:
+    """What a node says on a line: without colours, control characters and its own time stamp."""
     text = _CONTROL.sub("", _COLOUR.sub("", text))
     prefix = _PREFIX.match(text)
     return text[prefix.end() :] if prefix else text
@@ -182,6 +183,16 @@ def _identity(text: str) -> str:
 def abuse_lines(text: str) -> int:
     """How many lines report a peer that misbehaves."""
     return sum(1 for message in _node_lines(text) if _ABUSE.match(message))
+
+
+def reports_equivocation(message: str) -> bool:
+    """Whether a node's message tells of an equivocation, its own or another's."""
+    return bool(_EQUIVOCATION.match(message) or _OWN.match(message))
+
+
+def reports_abuse(message: str) -> bool:
+    """Whether a node's message tells of a peer that misbehaves."""
+    return bool(_ABUSE.match(message))
 
 
 def genesis(text: str) -> bool | None:

@@ -221,6 +221,14 @@ def grandpa_round_state(result: Any) -> Observed:
     )
 
 
+def system_peer_ids(result: Any) -> frozenset[str]:
+    """The peer ids that `system_peers` lists. Raises SourceError where it is no list."""
+    if not isinstance(result, list):
+        raise SourceError("unreadable", f"system_peers gave {_kind(result)}, not an array")
+    ids = (plain_text(peer.get("peerId")) for peer in result if isinstance(peer, dict))
+    return frozenset(peer_id for peer_id in ids if peer_id is not None)
+
+
 def _missing(prevotes: Any, precommits: Any) -> tuple[str, ...] | None:
     lists = [votes["missing"] for votes in (prevotes, precommits) if isinstance(votes, dict) and isinstance(votes.get("missing"), list)]
     if not lists or not all(isinstance(voter, str) and len(voter) <= 80 for voters in lists for voter in voters):
