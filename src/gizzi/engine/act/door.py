@@ -196,7 +196,7 @@ class Door:
         target = looks.get("target")
         if answer.permission == "ask" and target is not None and target.settles:
             return dataclasses.replace(answer, for_now=True)
-        if answer.permission == "allow" and target is not None and target.recovering and row["incident"] is not None:
+        if answer.permission == "allow" and target is not None and row["incident"] in target.recovering:
             return Answer("ask", ("it seems to be well again: what fired on it was just seen not to hold",), for_now=True)
         held = self._held(connection, row["validator"]) if answer.permission == "allow" else None
         return Answer("ask", (held,), for_now=False) if held else answer

@@ -17,7 +17,8 @@ class Look:
     missing: authorities of the chain that do not vote, by number, those that nobody watches by id. rejoined: it votes and follows the
     chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
     last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it went down so lately that a
-    second signer would not have shown yet. recovering: all that fires on it was just seen not to hold any more.
+    second signer would not have shown yet. recovering: the incidents of which
+    all that fires on it was just seen not to hold any more.
     """
 
     at: float
@@ -31,10 +32,10 @@ class Look:
     health: str = "unknown"
     alerts: Sequence[str] = field(default=())
     settles: bool = False
-    recovering: bool = False
+    recovering: Sequence[int] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts)}
+        return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts), "recovering": list(self.recovering)}
 
 
 def judge(before: Look | None, after: Look | None, rules: Sequence[str], ended_at: float) -> tuple[Verdict, str]:
