@@ -179,7 +179,7 @@ class SimNode:
 
     def _lose_database(self, at: float) -> None:
         """A node that is kept from running has begun once on its empty database, and says so in its log."""
-        if self.running or at < self.away_until and not any(a.fault.kind in DOWN for a in self.faults):
+        if self.running or (at < self.away_until and not any(a.fault.kind in DOWN for a in self.faults)):
             return
         lost = self.has("db_lost")
         if lost is not None and (self.genesis_at is None or self.genesis_at < lost.since):

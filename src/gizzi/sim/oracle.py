@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -115,9 +115,9 @@ class Oracle:
         if len(away) > spare:
             yield f"{len(away)} of {len(chain.voters)} authorities would be missing, {max(spare, 0)} may be"
 
-    def _awaited(self, now: float) -> Collection[int]:
+    def _awaited(self, now: float) -> set[int]:
         """Validators that were restarted and have not voted since; or have stopped again, for so long that it must be known."""
-        awaited = set()
+        awaited: set[int] = set()
         for write in self.writes:
             node = self._fleet.nodes[write.validator]
             gone_since = node.chain.absent.get(node.identity.ss58)
