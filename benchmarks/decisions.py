@@ -11,8 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from _live import ROOT, finish, say
@@ -82,6 +85,11 @@ def minds() -> dict[str, Callable[[Scenario], Mind | None]]:
     }
 
 
+def play(name: str, folder: Path) -> dict[str, Any]:
+    """One scenario with the mind of that name, in a process of its own."""
+    return run_scenario(folder, minds()[name])
+
+
 def decided(result: dict[str, Any]) -> str:
     decision = result["incidents"][0]["decision"] if result["incidents"] else None
     return str(decision["action"]) if decision else "none"
@@ -112,12 +120,13 @@ def main() -> None:
     scenarios = {folder: load_scenario(folder) for folder in folders}
     labelled = {f: s.expect.decision for f, s in scenarios.items() if s.expect.decision is not None and not s.replies}
     shown: dict[str, Any] = {}
-    for name, mind in minds().items():
-        results = {folder: run_scenario(folder, mind) for folder in labelled}
-        pairs = [(right, decided(results[folder])) for folder, right in labelled.items()]
-        shown[name] = figures(list(results.values()), pairs)
-        say(f"{name}: {shown[name]}")
-    shown["own_replies"] = figures([run_scenario(folder) for folder, scenario in scenarios.items() if scenario.replies], None)
+    with ProcessPoolExecutor() as workers:
+        for name in minds():
+            results = list(workers.map(partial(play, name), labelled))
+            shown[name] = figures(results, list(zip(labelled.values(), map(decided, results), strict=True)))
+            say(f"{name}: {shown[name]}")
+        own = [folder for folder, scenario in scenarios.items() if scenario.replies]
+        shown["own_replies"] = figures(list(workers.map(run_scenario, own)), None)
     say(f"own_replies: {shown['own_replies']}")
     rights = list(labelled.values())
     quiet = sum(scenario.expect.max_incidents == 0 for scenario in scenarios.values())
