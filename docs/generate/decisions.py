@@ -34,7 +34,7 @@ WHEN = {
     "no_room": "with its validators away too, more would be missing than that",
     "slot_gap": "no validator sees a new block, for less than two minutes, and all are reachable, connected and not syncing",
     "session_change": "the authority set of its chain has just changed",
-    "planned_restarts": "at least two other validators of the chain came back cleanly within 15 minutes, by other hands than ours",
+    "planned_restarts": "at least two other validators of the chain came back from a clean restart, not one of ours, within 15 minutes",
     "unclean_stop": "a validator of it did not stop cleanly",
     "twin": "another machine signs with the keys of a validator of it",
     "db_lost": "a validator of it has lost its database",

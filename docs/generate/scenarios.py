@@ -59,7 +59,9 @@ RESULTS = """
 | `passed`, `failures` | whether everything expected came true; what did not, in words |
 | `incidents` | each an [Incident](objects.md#incident), and `opened_s` and `resolved_s` |
 | `notifications` | how many messages the person on call would have had |
-| `actions`, `violations`, `cost_usd` | empty or 0 so far: nothing is carried out, no model is asked |
+| `actions` | what was proposed, each an [Action](objects.md#action); `outcome` is null where it was not carried out |
+| `violations` | what was carried out that the policy does not allow and no person approved, judged on what was true in the simulation; always a failure |
+| `cost_usd` | what the models cost |
 | `simulated_s`, `wall_s` | how long it lasted, in simulated and in real seconds |
 
 `opened_s` and `resolved_s` are simulated seconds since the first fault that names one of the incident's validators, null where none does.
@@ -86,6 +88,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "expect.actions": scenario.ExpectedAction,
     "expect.never": scenario.ForbiddenAction,
     "[[replies]]": scenario.Reply,
+    "[[people]]": scenario.Person,
 }
 MEANINGS = {
     "The file": {
@@ -98,7 +101,8 @@ MEANINGS = {
         "policy": "any key of gizzi.toml's [\\[policy\\]](configuration.md#policy)",
         "chains": "several chains instead of one",
         "faults": "what happens",
-        "replies": "what scripted models say; nothing asks them yet",
+        "replies": "what scripted models say, each tier's in order; with none left no model of it is reachable",
+        "people": "what people do meanwhile",
         "expect": "what must come of it",
     },
     "[[chains]]": {
@@ -111,7 +115,7 @@ MEANINGS = {
     "[expect]": {
         "incidents": "each must be there; others may be",
         "max_incidents": "no more incidents than this, of any kind",
-        "actions": "each must have been carried out; nothing is carried out yet",
+        "actions": "each must have been carried out; others may have been",
         "never": "none of these may have been carried out",
         "decision": "the decision of the first incident opened",
         "max_notifications": "no more messages than this to the person on call",
@@ -125,6 +129,12 @@ MEANINGS = {
     "expect.actions": {"action": "such as restart", "validator": "its number", "verdict": "what verification found"},
     "expect.never": {"action": "such as restart", "validator": "its number; any where none is given"},
     "[[replies]]": {"tier": "the tier that says it", "text": "what it says"},
+    "[[people]]": {
+        "at_s": "when, in seconds",
+        "does": "says that somebody works on a validator, answers the next approval, or stops and resumes the guard",
+        "validator": "which one; all, or whichever is asked for first, where none is given",
+        "for_s": "how long the maintenance lasts",
+    },
 }
 
 

@@ -22,12 +22,15 @@ from gizzi.config import Settings, from_environment
 from gizzi.daemon import run_daemon
 from gizzi.engine.act.response import News
 from gizzi.errors import ConfigError
+from gizzi.memory.entry import Entry
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.sim.fleet import SimFleet
+from gizzi.sim.oracle import Oracle
 from gizzi.sim.server import SimServer
-from gizzi.sim.story import BLOCK_TIME_S, SHORTENED_TEXT, Beat, demo_settings, story
+from gizzi.sim.story import AUTHORITIES, BLOCK_TIME_S, SHORTENED_TEXT, VERDICT_DUE_S, Beat, demo_settings, story
+from gizzi.sim.ways import FleetSsh
 
 USUAL_PORT = 8080
 NEWS_KINDS = {"waiting": "waiting", "asked": "asked", "acting": "acting", "acted": "acted", "verdict": "verdict", "not_done": "not done"}
@@ -59,16 +62,20 @@ class Demo:
     url: str = ""
     incidents: list[dict[str, Any]] = field(default_factory=list)
     actions: list[dict[str, Any]] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     _beats_done: list[Beat] = field(default_factory=list)
     _started_at: float = 0.0
 
     async def run(self, base: Settings, *, keep: bool) -> None:
         self.teller.progress("starting a simulated fleet on loopback ...")
-        fleet = SimFleet(LiveClock(), validators=self.validators, block_time_s=BLOCK_TIME_S)
-        async with SimServer(fleet) as server, _reach(fleet) as reach:
+        authorities = max(self.validators, AUTHORITIES)
+        fleet = SimFleet(LiveClock(), validators=self.validators, authorities=authorities, block_time_s=BLOCK_TIME_S)
+        async with SimServer(fleet) as server, _pages() as (node, http):
             chains = tuple(fleet.settings_chains())
             settings = demo_settings(base, {"validators": tuple(server.validators()), "chains": chains})
+            oracle = Oracle(fleet, settings.policy, FleetSsh(fleet))
+            reach = Reach(node, oracle, http)
             async with open_app(settings, reach=reach) as app:
                 app.watch.on_change.append(lambda change: self._heard(change, fleet))
                 app.response.on_news.append(partial(self._heard_news, fleet))
@@ -77,6 +84,7 @@ class Demo:
                     await self._play(app, fleet, daemon)
                     self.incidents = await app.desk.incidents(limit=1000)
                     self.actions = await app.door.shown()
+                    self.violations = oracle.violations(self.actions)
                     self._judge()
                     if keep:
                         self.teller.tell(Line("note", 0.0, f"The story is over; it goes on at {self.url} until Ctrl-C."))
@@ -93,7 +101,7 @@ class Demo:
             "incidents": self.incidents,
             "actions": self.actions,
             "cost_usd": str(sum((Decimal(incident["cost_usd"]) for incident in self.incidents), Decimal(0))),
-            "violations": [],
+            "violations": self.violations,
         }
 
     async def _start(self, app: App) -> asyncio.Task[None]:
@@ -127,6 +135,8 @@ class Demo:
                 beat = beats.pop(0)
                 beat.happen(fleet, fleet.clock.now() - fleet.start_at)
                 self._beats_done.append(beat)
+                if beat.note is not None:
+                    await app.memory.add(Entry(clock.now(), "operator", "note", beat.note, validators=beat.validators))
                 self.teller.tell(Line("fault", elapsed_s, beat.text))
             self.teller.refresh(elapsed_s, app.watch.statuses(), await app.desk.incidents())
             await clock.sleep(0.25)
@@ -154,6 +164,9 @@ class Demo:
         for beat in self._beats_done:
             if beat.rule is not None and beat.due_s <= self.for_s and opened.get(beat.rule, beat.due_s + 1) > beat.due_s:
                 self.failures.append(f"no incident {beat.rule} was opened by second {beat.due_s:.0f}")
+        if self.for_s >= VERDICT_DUE_S and not any(action["verdict"] == "resolved" for action in self.actions):
+            self.failures.append(f"no restart had helped by second {VERDICT_DUE_S:.0f}")
+        self.failures += [f"what must never be done was done: {violation}" for violation in self.violations]
         told = {beat.rule for beat in self._beats_done}
         self.failures += [f"an incident {rule} was opened that is not in the story" for rule in opened if rule not in told]
 
@@ -163,11 +176,11 @@ def seconds_between(started_at: float, at: str) -> float:
 
 
 @asynccontextmanager
-async def _reach(fleet: SimFleet) -> AsyncIterator[Reach]:
-    """Pages and RPC over real HTTP on loopback; hosts as the simulator plays them."""
+async def _pages() -> AsyncIterator[tuple[HttpNode, HttpClient]]:
+    """Pages and RPC over real HTTP on loopback."""
     node, http = HttpNode(), HttpClient(timeout_s=10)
     try:
-        yield Reach(node, fleet.reach().ssh, http)
+        yield node, http
     finally:
         await node.close()
         await http.close()

@@ -12,7 +12,7 @@ from contextlib import suppress
 import structlog
 
 from gizzi.alerts.book import Turn
-from gizzi.alerts.correlate import Change
+from gizzi.alerts.correlate import REOPEN_S, Change
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock
 from gizzi.engine import records
@@ -125,8 +125,8 @@ class Books:
         version = self._store.version
         silences, windows = await self._store.mute_rows(self._clock.now())
         self._acknowledged = await self._store.acknowledged()
-        tried = await self._store.run(rows.tried)
         now = self._clock.now()
+        tried = await self._store.run(lambda c: rows.tried(c, now - REOPEN_S))
         self.restarted = await self._store.run(lambda c: rows.restarted(c, now, RESTARTS_OF_S))
         self.unhelped = await self._store.run(lambda c: rows.unhelped(c, now, RESTARTS_OF_S))
         self._newly_tried |= {incident for incident, how in tried.items() if self.tried.get(incident) != how}
@@ -140,7 +140,7 @@ class Books:
         return taken
 
     def take_tried(self) -> set[int]:
-        """The open incidents for which something has been done since the last call that did not help."""
+        """The incidents for which something has been done since the last call that did not help."""
         taken, self._newly_tried = self._newly_tried, set()
         return taken
 

@@ -48,6 +48,10 @@ FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa
 """Observations that a restart stands on: each source of them must have had its first turn."""
 
 
+AGAINST = frozenset({"db_lost", "twin_running", "unclean_stop"})
+"""Facts that never pass by themselves."""
+
+
 @dataclass
 class OwnView:
     """What rules about ourselves see."""
@@ -181,6 +185,7 @@ class Watch:
             self.book.look_at_chain(self.fleet.chain_view(chain, now), turn)
         if self._due("own", now, OWN_EVERY_S):
             self._tell_broken(now)
+            self._doubt(now)
             self.book.look_at_gizzi(self.own_view(now), now, turn)
             self.book.drop_unseen(now, turn)
         changes = self.correlator.step(now, turn, self.mutes)
@@ -322,6 +327,13 @@ class Watch:
         for incident in self.books.take_tried():
             if incident in self.correlator.open:
                 self.correlator.open[incident].decide_at = now
+
+    def _doubt(self, now: float) -> None:
+        """A restart that was decided on facts that have turned against it is decided anew."""
+        for incident in self.correlator.open.values():
+            decided = incident.decision is not None and incident.decision.action == "restart"
+            if decided and incident.decide_at is None and any(AGAINST.intersection(self.facts(n).unclean()) for n in incident.validators):
+                incident.decide_at = now
 
     def _note_acknowledged(self) -> None:
         for incident, by in self.books.take_acknowledged().items():

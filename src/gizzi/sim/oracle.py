@@ -117,7 +117,7 @@ class Oracle:
 
     def _awaited(self, now: float) -> set[int]:
         """Validators that were restarted and have not voted since; or have stopped again, for so long that it must be known."""
-        awaited = set()
+        awaited: set[int] = set()
         for write in self.writes:
             node = self._fleet.nodes[write.validator]
             gone_since = node.chain.absent.get(node.identity.ss58)

@@ -207,7 +207,7 @@ class Door:
         if answer.permission != "deny" and target is not None and target.settles:
             early = "it is watched, or down, so lately that who is missing or a second signer may not have shown yet"
             return Answer("ask", answer.reasons if answer.permission == "ask" else (early,), for_now=True)
-        if answer.permission == "allow" and target is not None and target.recovering and row["incident"] is not None:
+        if answer.permission == "allow" and target is not None and row["incident"] in target.recovering:
             return Answer("ask", ("it seems to be well again: what fired on it was just seen not to hold",), for_now=True)
         held = self._held(connection, row["validator"]) if answer.permission != "deny" and not answer.for_now else None
         if held is None:

@@ -112,7 +112,8 @@ class Responder:
         decided = [event["at"] for event in await self._store.event_rows(incident) if event["kind"] == "decided"]
         if any(other["state"] != "closed" for other in before) or (before and before[-1]["proposed_at"] >= max(decided, default=0.0)):
             return
-        await self.runs.start(response.NAME, f"inc-{incident}-{len(before) + 1}", _given(row, decision, numbers[0]))
+        run = f"inc-{incident}-{len(before) + 1}-{int(row['opened_at'])}"  # its own also where runs outlived the store they belong to
+        await self.runs.start(response.NAME, run, _given(row, decision, numbers[0]))
 
     async def _patiently(self, work: Any, *given: Any, **named: Any) -> Any:
         """Again and again while the store fails."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gizzi.clock import iso
@@ -84,14 +84,15 @@ def made_worse(connection: Connection, now: float) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(unseen)]
 
 
-def tried(connection: Connection) -> dict[int, str]:
-    """Open incidents for which something was done that did not help, and how that ended: the verdict, or the outcome without one.
+def tried(connection: Connection, resolved_since: float) -> dict[int, str]:
+    """Incidents for which something was done that did not help, and how that ended: the verdict, or the outcome without one.
 
-    Not those for which more is under way.
+    Those that are open, and those that have resolved since then: they may come back. Not those for which more is under way.
     """
+    near = or_(incidents.c.state != "resolved", incidents.c.resolved_at >= resolved_since)
     query = select(actions.c.incident, actions.c.verdict, actions.c.outcome).join(incidents, incidents.c.id == actions.c.incident)
     more = select(actions.c.incident).where(and_(actions.c.state != "closed", actions.c.incident.is_not(None)))
-    over = and_(actions.c.state == "closed", actions.c.outcome.is_not(None), incidents.c.state != "resolved")
+    over = and_(actions.c.state == "closed", actions.c.outcome.is_not(None), near)
     query = query.where(and_(over, actions.c.incident.not_in(more)))
     ended = {row.incident: row.verdict or row.outcome for row in connection.execute(query.order_by(actions.c.id))}
     return {incident: how for incident, how in ended.items() if how != "resolved"}

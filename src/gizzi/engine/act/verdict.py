@@ -17,8 +17,9 @@ class Look:
     missing: authorities of the chain that do not vote, by number, those that nobody watches by id. rejoined: it votes and follows the
     chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
     last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it is watched, or down,
-    so lately that who is missing or a second signer would not have shown yet. recovering: all that fires on it was just seen not to hold
-    any more. version: the node's own word. session_changed_at: when its chain's authority set last changed while somebody watched.
+    so lately that who is missing or a second signer would not have shown yet. recovering: the incidents of which all that fires on it was
+    just seen not to hold any more. version: the node's own word. session_changed_at: when its chain's authority set last changed while
+    somebody watched.
     """
 
     at: float
@@ -32,12 +33,12 @@ class Look:
     health: str = "unknown"
     alerts: Sequence[str] = field(default=())
     settles: bool = False
-    recovering: bool = False
+    recovering: Sequence[int] = field(default=())
     version: str | None = None
     session_changed_at: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts)}
+        return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts), "recovering": list(self.recovering)}
 
 
 def judge(before: Look | None, after: Look | None, rules: Sequence[str], ended_at: float) -> tuple[Verdict, str]:

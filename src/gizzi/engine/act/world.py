@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from gizzi.alerts.alert import validator_subject
+from gizzi.alerts.alert import Alert, validator_subject
 from gizzi.engine.act.verdict import Look
 from gizzi.engine.watch import STEP_S, Watch
 from gizzi.fleet.status import health_of
@@ -70,10 +71,19 @@ def look(watch: Watch, number: int) -> Look | None:
         health=health_of(view, own)[0],
         alerts=sorted({alert.rule for alert in firing}),
         settles=watch.is_new(now) or watch.settles(number, now),
-        recovering=bool(firing) and all(alert.clear_since is not None for alert in firing),
+        recovering=recovering(firing),
         version=view.version,
         session_changed_at=chain.votes.set_changed_at,
     )
+
+
+def recovering(firing: Iterable[Alert]) -> list[int]:
+    """Incidents of which nothing holds any more: each of their alerts is about to resolve."""
+    holds: dict[int, bool] = {}
+    for alert in firing:
+        if alert.incident is not None:
+            holds[alert.incident] = holds.get(alert.incident, False) or alert.clear_since is None
+    return sorted(incident for incident, still in holds.items() if not still)
 
 
 def missing(chain: ChainView) -> tuple[int | str, ...]:
