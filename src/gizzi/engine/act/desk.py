@@ -18,6 +18,7 @@ from gizzi.store import Store
 from gizzi.store.action_schema import actions
 from gizzi.store.schema import events
 
+ONLY_PEOPLE = "approvals are for people: inside a coding agent's shell nobody can approve or deny; use a terminal of your own"
 _ACTION = re.compile(r"(?:act-)?(\d{1,9})", re.IGNORECASE)
 
 
