@@ -43,7 +43,13 @@ def test_a_filter_only_leaves_out(fleet: list[dict[str, Any]], words: str) -> No
 
 def test_what_needs_a_look_comes_first() -> None:
     def v(number: int, health: str, lag: int | None, peers: int | None) -> dict[str, Any]:
-        about = {"name": f"val-{number}", "chain": "relay", "version": None, "reasons": ["2 peers"] if peers == 2 else [], "block_height": 5}
+        about = {
+            "name": f"val-{number}",
+            "chain": "relay",
+            "version": None,
+            "reasons": ["2 peers"] if peers == 2 else [],
+            "block_height": 5,
+        }
         return {**about, "number": number, "health": health, "finalization_lag": lag, "peers": peers}
 
     fleet = [v(1, "healthy", 2, 30), v(2, "critical", 9, 2), v(3, "unknown", None, None), v(4, "warning", 3, 20)]

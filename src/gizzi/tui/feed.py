@@ -17,6 +17,7 @@ from gizzi.engine.detail import detail
 from gizzi.engine.known import store_exists
 from gizzi.engine.link import Link, find_daemon
 from gizzi.errors import GizziError, NotFound
+from gizzi.screen.words import HEALTHS
 from gizzi.store import open_store
 from gizzi.tui.trend import Trends
 
@@ -69,7 +70,7 @@ class DaemonFeed:
     async def statuses(self) -> Sequence[Mapping[str, Any]]:
         found = await self._link.get("/api/network/status")
         statuses = found.get("validators") if isinstance(found, dict) else None
-        return [status for status in statuses or () if isinstance(status, dict) and status.keys() >= NEEDED]
+        return [status for status in statuses or () if isinstance(status, dict) and status.keys() >= NEEDED and status["health"] in HEALTHS]
 
     async def validator(self, number: int) -> Mapping[str, Any]:
         found = await self._link.get(f"/api/validator/{number}")

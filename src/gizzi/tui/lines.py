@@ -16,7 +16,7 @@ from gizzi.tui.trend import Trends, spark
 
 Row = Mapping[str, Any]
 NOTHING = "–"
-NARROWEST_NAME, WIDEST_NAME, NARROWEST_WHY = 8, 24, 16
+NARROWEST_NAME, WIDEST_NAME, NARROWEST_WHY = 7, 24, 16
 LAG_TOP, PEERS_TOP = 8, 8
 """Where a line of blocks reaches its top at the earliest: a lag of 2 is no mountain."""
 
@@ -32,19 +32,25 @@ class Column:
     from_width: int = 0
 
 
-def fleet_columns(trends: Trends, width: int, *, chains: bool, longest: int = WIDEST_NAME) -> list[Column]:
-    """What fits into that width; the name has 8 to 24 columns, and reasons come where 16 are left. longest: of the names, in columns."""
+def fleet_columns(
+    trends: Trends, width: int, *, chains: bool, longest: int = WIDEST_NAME, longest_block: int | None = None
+) -> list[Column]:
+    """What fits into that width; the name has 7 to 24 columns, and reasons come where 16 are left. longest: of
+    the names, in columns. longest_block: the highest block."""
     long = 12 if width >= 140 else 8 if width >= 100 else 6
+    digits = 10 if longest_block is None else max(5, len(str(longest_block)))
     columns = [
         Column("#", 4, lambda v: Text(str(v["number"]), "" if v["health"] == "healthy" else "bold"), right=True),
         Column("name", 0, lambda v: Text(clean(v["name"], 60), "" if v["health"] == "healthy" else "bold")),
         Column("chain", 12, lambda v: Text(clean(v["chain"], 24), "dim"), from_width=96 if chains else 10_000),
-        Column("block", 10, lambda v: _figure(v["block_height"]), right=True),
-        Column("blocks" if long < 8 else "progress", long, lambda v: Text(spark(trends.progress(v["number"]), long), "cyan")),
+        Column("block", digits, lambda v: _figure(v["block_height"]), right=True, from_width=44),
+        Column(
+            "blocks" if long < 8 else "progress", long, lambda v: Text(spark(trends.progress(v["number"]), long), "cyan"), from_width=52
+        ),
         Column("lag", 4, lambda v: _figure(v["finalization_lag"]), right=True),
-        Column("", long, lambda v: Text(spark(trends.lag(v["number"]), long, least_top=LAG_TOP), "dark_orange")),
+        Column("", long, lambda v: Text(spark(trends.lag(v["number"]), long, least_top=LAG_TOP), "dark_orange"), from_width=60),
         Column("peers", 5, lambda v: _figure(v["peers"]), right=True),
-        Column("", long, lambda v: Text(spark(trends.peers(v["number"]), long, least_top=PEERS_TOP), "blue")),
+        Column("", long, lambda v: Text(spark(trends.peers(v["number"]), long, least_top=PEERS_TOP), "blue"), from_width=66),
         Column("health", 10, lambda v: Text(f"{HEALTH_SIGN[v['health']]} {v['health']}", HEALTH_STYLE[v["health"]])),
     ]
     columns = [column for column in columns if width >= column.from_width]
@@ -123,10 +129,10 @@ def _figure(value: int | None) -> Text:
 
 def _line(columns: Sequence[Column], cell: Callable[[Column], Text]) -> Text:
     line = Text(no_wrap=True)
-    for column in columns:
+    for at, column in enumerate(columns):
+        line.append(" " if at else "")
         text = cell(column)
         text.truncate(column.width, overflow="ellipsis")
         text.align("right" if column.right else "left", column.width)
         line.append_text(text)
-        line.append(" ")
     return line

@@ -24,7 +24,7 @@ from gizzi.tui.screens import Subject
 from gizzi.tui.trend import Trends
 
 WIDE = 150
-HINTS = "/ filter  s sort  Enter open  p panels  a approve  d deny  k ack  ? keys  q quit"
+HINTS = "/ filter  s sort  p panels  a approve  d deny  k acknowledge  ? keys  q quit"
 
 
 class Lists(Screen[None]):
@@ -47,6 +47,7 @@ class Lists(Screen[None]):
         self._state = Text()
         self._sort = "number"
         self._words = ""
+        self.ready = False
         self._fits: tuple[int, Seen] | None = None
         self._fitting: list[lines.Column] = []
 
@@ -73,6 +74,7 @@ class Lists(Screen[None]):
         )
 
     def on_mount(self) -> None:
+        self.ready = True
         self.query_one("#filter").display = False
         self.query_one("#fleet").focus()
 
@@ -96,6 +98,8 @@ class Lists(Screen[None]):
     def show(self, seen: Seen, state: Text) -> None:
         """Draw what was seen."""
         self._seen, self._state = seen, state
+        if not self.ready:
+            return
         rows = choose.validators(seen.statuses, self._words, self._sort)
         incidents = choose.incidents(seen.incidents, self._words)
         none = f"nothing has {self._words!r}" if self._words else None
@@ -170,16 +174,16 @@ class Lists(Screen[None]):
             statuses = self._seen.statuses
             several = len({status["chain"] for status in statuses}) > 1
             longest = max((cell_len(clean(status["name"], 60)) for status in statuses), default=0)
+            highest = max((status["block_height"] or 0 for status in statuses), default=None)
             self._fits = width, self._seen
-            self._fitting = lines.fleet_columns(self._trends, width, chains=several, longest=longest)
+            self._fitting = lines.fleet_columns(self._trends, width, chains=several, longest=longest, longest_block=highest)
         return self._fitting
 
     def _validator(self, row: Any, width: int) -> Text:
         return lines.fleet_line(self._columns(width), row)
 
     def redraw(self) -> None:
-        if self.is_mounted:
-            self.show(self._seen, self._state)
+        self.show(self._seen, self._state)
 
     def on_resize(self, _: events.Resize) -> None:
         self.call_after_refresh(self.redraw)

@@ -29,6 +29,7 @@ class Page(Screen[None]):
         super().__init__()
         self._draw = draw
         self.subject = subject
+        self.ready = False
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="page"):
@@ -37,9 +38,12 @@ class Page(Screen[None]):
         yield Static(Text("Esc back   a approve   d deny   k acknowledge   ? help   q quit", "dim", no_wrap=True), id="keys", markup=False)
 
     def on_mount(self) -> None:
+        self.ready = True
         self.query_one("#page").focus()
 
     def show(self, seen: Seen, state: Text) -> None:
+        if not self.ready:
+            return
         self.query_one("#paper", Static).update(self._draw(seen, max(20, self.size.width - 4)))
         self.query_one("#state", Static).update(state)
 

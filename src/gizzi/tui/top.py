@@ -81,7 +81,7 @@ class Top(App[BaseException | None]):
 
     def _draw(self, seen: Seen) -> None:
         for screen in self.screen_stack:
-            if isinstance(screen, Lists | Page) and screen.is_mounted and screen.is_current:
+            if isinstance(screen, Lists | Page) and screen.is_current:
                 screen.show(seen, self._state(seen))
 
     def _state(self, seen: Seen) -> Text:
