@@ -18,7 +18,7 @@ from gizzi.cli.terminal import grid, print_json, show, text
 from gizzi.cli.words import settings_of, settings_to_write_to, store_exists, who
 from gizzi.clock import LiveClock, duration_text
 from gizzi.config import Settings, inside_coding_agent, is_terminal
-from gizzi.engine.act.desk import ActionDesk
+from gizzi.engine.act.desk import ONLY_PEOPLE, ActionDesk
 from gizzi.errors import GizziError, NotFound
 from gizzi.store import open_store
 
@@ -46,7 +46,7 @@ def list_approvals(config: Path | None, *, as_json: bool) -> int:
 def answer(config: Path | None, name: str, *, yes: bool, why: str) -> int:
     """Exit code 0 where the answer counts."""
     if inside_coding_agent():
-        raise GizziError("approvals are for people: inside a coding agent's shell nobody can approve or deny; use a terminal of your own")
+        raise GizziError(ONLY_PEOPLE)
     settings = settings_to_write_to(config)
     if not store_exists(settings.store.url):
         raise NotFound(f"there is no approval {name}: nobody has watched yet; start with `gizzi watch`")

@@ -160,6 +160,14 @@ def status(
 
 
 @app.command(rich_help_panel=LOOK)
+def top(config: Config = None) -> int:
+    """Watch the fleet live on this terminal; answer what waits."""
+    from gizzi.cli.top import show_top
+
+    return show_top(config)
+
+
+@app.command(rich_help_panel=LOOK)
 def incidents(
     only_open: Annotated[bool, typer.Option("--open", help="Only those that are not resolved.")] = False,
     as_json: Json = False,

@@ -60,7 +60,7 @@ def incident_page(incident: Incident, *, width: int | None) -> list[RenderableTy
         ("Decision", _decision(incident["decision"])),
         ("Evidence", _evidence(incident["decision"])),
         ("Actions", _actions(incident["actions"])),
-        ("Alerts", _alerts(incident["alerts"])),
+        ("Alerts", alert_rows(incident["alerts"])),
         ("Timeline", _timeline(incident["timeline"])),
     ):
         if rows:
@@ -125,7 +125,7 @@ def _actions(actions: Sequence[dict[str, Any]]) -> list[list[Text]]:
     return rows
 
 
-def _alerts(alerts: Sequence[dict[str, Any]]) -> list[list[Text]]:
+def alert_rows(alerts: Sequence[dict[str, Any]]) -> list[list[Text]]:
     rows = []
     for alert in sorted(alerts, key=lambda alert: alert["muted"] is not None)[:MOST_ALERTS]:
         said = text(alert["text"])

@@ -20,6 +20,7 @@ from gizzi.store.schema import events
 
 ANSWER_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.3
+ONLY_PEOPLE = "approvals are for people: inside a coding agent's shell nobody can approve or deny; use a terminal of your own"
 _ACTION = re.compile(r"(?:act-)?(\d{1,9})", re.IGNORECASE)
 
 

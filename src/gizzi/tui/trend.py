@@ -1,0 +1,61 @@
+"""The recent past of each validator as this screen saw it, and its drawing as a line of blocks. PURE."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+PERIOD_S = 6.0
+"""A point stands for so long: the block time of most relay chains, so that a healthy chain's progress is a flat line."""
+KEPT = 120
+BLOCKS = "▁▂▃▄▅▆▇"
+"""Without the full block, so that rows stay apart."""
+
+Point = tuple[int | None, int | None, int | None]
+"""Block height, finalization lag, peers."""
+_NOTHING: Point = (None, None, None)
+
+
+class Trends:
+    def __init__(self) -> None:
+        self._turn = -1
+        self._points: dict[int, deque[Point]] = {}
+
+    def add(self, now: float, statuses: Iterable[Mapping[str, Any]]) -> None:
+        """What was seen now; a later look of the same period takes its place."""
+        turn = int(now // PERIOD_S)
+        skipped = min(max(turn - self._turn, 0), KEPT) if self._turn >= 0 else 1
+        self._turn = turn
+        for status in statuses:
+            points = self._points.get(status["number"])
+            if points is None:
+                points = self._points[status["number"]] = deque(maxlen=KEPT)
+                points.append(_NOTHING)
+            points.extend([_NOTHING] * (skipped - 1))
+            point = (status["block_height"], status["finalization_lag"], status["peers"])
+            if skipped:
+                points.append(point)
+            else:
+                points[-1] = point
+
+    def progress(self, number: int) -> list[int | None]:
+        """Blocks gained in each period, the newest last; not the one that still runs."""
+        heights = [point[0] for point in self._points.get(number, ())]
+        return [None if None in pair else max(0, pair[1] - pair[0]) for pair in pairwise(heights[:-1])]  # type: ignore[operator]
+
+    def lag(self, number: int) -> list[int | None]:
+        return [point[1] for point in self._points.get(number, ())]
+
+    def peers(self, number: int) -> list[int | None]:
+        return [point[2] for point in self._points.get(number, ())]
+
+
+def spark(values: Sequence[int | None], width: int, *, least_top: int = 1) -> str:
+    """The newest values, one a column, from 0 to their largest or `least_top`; what is not known is a blank. Always `width` columns."""
+    shown = list(values[-width:]) if width > 0 else []
+    top = max((value for value in shown if value is not None), default=0)
+    top = max(top, least_top, 1)
+    marks = "".join(" " if value is None else BLOCKS[min(6, max(0, value) * 6 // top)] for value in shown)
+    return marks.rjust(width)
