@@ -103,4 +103,4 @@ async def log_in(page: Any, url: str, to: str = "/") -> None:
     await page.goto(f"{url}/login?next={to}")
     await page.fill("#token", TOKEN)
     await page.click("main button")
-    await page.wait_for_selector("#main[data-live]")
+    await page.wait_for_selector("text=Log out")

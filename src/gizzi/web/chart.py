@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 720, 168
-LEFT, RIGHT, TOP, BOTTOM = 8, 84, 24, 24
+WIDTH, HEIGHT = 420, 156
+LEFT, RIGHT, TOP, BOTTOM = 8, 78, 24, 22
 GAP_S = 45.0
 """Samples further apart than this are not joined."""
 ENDS = (("start", 0.0), ("middle", 0.5), ("end", 1.0))
@@ -79,7 +79,7 @@ def _axis(scale: _Scale) -> Markup:
     for anchor, share in ENDS:
         at = scale.begin + share * (scale.end - scale.begin)
         words = datetime.fromtimestamp(at, UTC).strftime("%H:%M")
-        shapes.append(Markup('<text class="tick" text-anchor="{}" x="{}" y="{}">{}</text>').format(anchor, scale.x(at), HEIGHT - 6, words))
+        shapes.append(Markup('<text class="tick" text-anchor="{}" x="{}" y="{}">{}</text>').format(anchor, scale.x(at), HEIGHT - 5, words))
     return Markup("").join(shapes)
 
 

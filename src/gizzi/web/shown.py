@@ -13,7 +13,7 @@ from gizzi.clock import duration_text
 from gizzi.readers.text import one_line
 
 NOTHING = "–"
-SIGN: Mapping[str, str] = {"critical": "×", "warning": "!", "unknown": "?", "healthy": "·"}
+SIGN: Mapping[str, str] = {"critical": "✗", "warning": "▲", "unknown": "?", "healthy": "✓"}
 """Beside the colour, for who cannot see it."""
 LONGEST_BLOCK = 32_000
 
@@ -75,6 +75,12 @@ def health(word: str) -> Markup:
     return shown.format(word, SIGN.get(word, "?"), word)
 
 
+def of_gizzi(sentence: str) -> str:
+    """The sentence beside the label Gizzi: "Gizzi wants to …" becomes "Wants to …"."""
+    rest = sentence.removeprefix("Gizzi ")
+    return rest[:1].upper() + rest[1:]
+
+
 def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -89,5 +95,6 @@ FILTERS: Mapping[str, Any] = {
     "day": day,
     "health": health,
     "count": count,
+    "of_gizzi": of_gizzi,
 }
 __all__ = ["FILTERS", "NOTHING", "SIGN", "count", "epoch", "lasted", "line"]

@@ -6,6 +6,7 @@ const QUIET_MS = 25000; // the server says something every 10 s
 const SOONEST_MS = 1000; // between two readings
 const USUAL_MS = 5000; // figures move without an event
 
+const moves = document.getElementById("main").dataset.live === "all"; // other pages only tell whether the connection holds
 const state = document.getElementById("stream");
 const banner = document.getElementById("lost");
 let source = null;
@@ -59,6 +60,7 @@ function listen() {
 }
 
 function soon() {
+  if (!moves) return;
   if (wanted !== null || reading) { wanted = wanted || true; return; }
   wanted = setTimeout(read, Math.max(150, SOONEST_MS - (Date.now() - readAt)));
 }
