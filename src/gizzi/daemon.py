@@ -13,6 +13,7 @@ from gizzi.config import Settings
 from gizzi.engine.limits import open_files_check
 from gizzi.errors import GizziError
 from gizzi.serving.people import people_of
+from gizzi.web.pages import create_pages
 
 log = structlog.get_logger("gizzi")
 
@@ -36,7 +37,7 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
     files = open_files_check(len(app.watch.validators))
     if not files["ok"]:
         log.warning("open_files", text=files["text"])
-    api = ApiServer(app, listen)
+    api = ApiServer(app, listen, lambda open_reads: create_pages(app, open_reads=open_reads))
     try:
         await app.claim()
         await app.say_api(api.url)

@@ -101,6 +101,14 @@ async def similar(memory: Memory, incident: Incident) -> list[recall.Case]:
     return [_shown(case) for case in await memory.similar(situation)]
 
 
+async def similar_to(memory: Memory, store: Store, incident: int) -> list[recall.Case]:
+    """The same for an incident of the store. Raises NotFound."""
+    row = await store.incident_row(incident)
+    rules = tuple(sorted({alert["rule"] for alert in await store.alert_rows(incidents=[incident])}))
+    found = await memory.similar(_situation(row, rules), k=4)
+    return [_shown(case) for case in found if case.incident != incident][:3]
+
+
 async def search(memory: Memory, text: str) -> list[recall.Case]:
     """Cases whose text holds these words."""
     found = [case_of(stored) for stored in await memory.search(text)]
@@ -121,12 +129,16 @@ def _shown(case: Case) -> recall.Case:
     )
 
 
+def _situation(row: Mapping[str, Any], rules: tuple[str, ...]) -> Situation:
+    return Situation(row["rule"], row["severity"], row["chain"], tuple(json.loads(row["validators"])), row["summary"], rules)
+
+
 def _case(row: Mapping[str, Any], rules: tuple[str, ...], actions: list[dict[str, Any]]) -> Case:
     decision = json.loads(row["decision"]) if row["decision"] else {}
     done = next((action for action in reversed(actions) if action["outcome"] is not None), None)
     decided = done["action"] if done is not None and done["action"] in STATUS_OF else decision.get("action", "none")
     return Case(
-        situation=Situation(row["rule"], row["severity"], row["chain"], tuple(json.loads(row["validators"])), row["summary"], rules),
+        situation=_situation(row, rules),
         decision=decided,
         reasoning=str(decision.get("reasoning", "")),
         action=f"{done['action']} {done['validator']}" if done else None,

@@ -1,0 +1,1 @@
+"""The pages: what the app knows, for people. See `pages.create_pages`."""

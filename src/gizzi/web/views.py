@@ -1,0 +1,189 @@
+"""What each page shows, asked of the app."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from gizzi.app import App
+from gizzi.clock import iso
+from gizzi.engine import told
+from gizzi.engine.act import rows
+from gizzi.engine.act.world import missing
+from gizzi.engine.desk import incident_number
+from gizzi.engine.detail import detail
+from gizzi.engine.own import own_health
+from gizzi.engine.remember import similar_to
+from gizzi.guard.permit import budget
+from gizzi.models.report import BY, By, budget_now
+from gizzi.web.attention import attention
+from gizzi.web.chart import Band, chart
+from gizzi.web.shown import epoch, lasted
+
+Panels = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
+MOST_OPEN = 50
+PAGE = 50
+ORDER = ("critical", "warning", "unknown", "healthy")
+WORST = {"critical": 0, "high": 1, "medium": 2, "low": 3}
+MOST_REASONS = 12
+Shown = dict[str, Any]
+
+
+class Views:
+    """panels: those of plugins and our own, as `engine.panels` gives them; None where there are none to show."""
+
+    def __init__(self, app: App, panels: Panels | None = None) -> None:
+        self._app = app
+        self._panels = panels
+
+    async def overview(self) -> Shown:
+        app = self._app
+        statuses = app.live.statuses()
+        incidents = await app.desk.incidents(open_only=True, limit=MOST_OPEN)
+        approvals = await app.actions.approvals()
+        latest = await app.desk.incidents(limit=1) if not incidents else []
+        own = own_health(app.watch)
+        known = {incident["id"] for incident in incidents}
+        return {
+            "now": [self._open(incident, approvals) for incident in sorted(incidents, key=_urgency(approvals))],
+            "loose": [approval for approval in approvals if approval["incident"] not in known],
+            "latest": latest[0] if latest else None,
+            "latest_ago": lasted(latest[0]["resolved_at"] or latest[0]["opened_at"], None, self._now()) if latest else "",
+            "own": own if own["status"] != "ok" else None,
+            "groups": _groups(statuses),
+            "size": _size(len(statuses)),
+            "total": len(statuses),
+            "healths": _healths(statuses),
+            "reasons": _with_reasons(statuses),
+            "chains": await self._chains(statuses),
+            "spend": _spend(await budget_now(app.store, app.settings.budget, self._now())),
+            "mode": app.settings.policy.mode,
+            "panels": [_panel(panel) for panel in await self._panels()] if self._panels else [],
+        }
+
+    async def validator(self, number: int) -> Shown:
+        app = self._app
+        shown = detail(app.watch, number)
+        found = [incident for incident in await app.desk.incidents(limit=200) if number in incident["validators"]]
+        points = app.live.trend.of(number)
+        bands = [_band(incident) for incident in found]
+        charts = [
+            chart("Best block", [(p.at, p.block_height) for p in points], bands, from_zero=False),
+            chart("Finality lag, in blocks", [(p.at, p.finalization_lag) for p in points], bands),
+            chart("Peers", [(p.at, p.peers) for p in points], bands),
+        ]
+        kept = lasted(iso(points[0].at) or "", None, self._now()) if points else None
+        return {"v": shown, "charts": charts, "kept": kept, "incidents": [self._brief(incident) for incident in found[:10]]}
+
+    async def incidents(self, open_only: bool, page: int) -> Shown:
+        found = await self._app.desk.incidents(open_only=open_only, limit=PAGE + 1, offset=page * PAGE)
+        return {"incidents": [self._brief(i) for i in found[:PAGE]], "open_only": open_only, "page": page, "more": len(found) > PAGE}
+
+    async def incident(self, name: str) -> Shown:
+        app = self._app
+        shown = await app.desk.incident(f"inc-{incident_number(name)}")
+        approvals = await app.actions.approvals()
+        alike = await similar_to(app.memory, app.store, incident_number(name))
+        rules = sorted({alert["rule"] for alert in shown["alerts"]})
+        thoughts = [moment for moment in shown["timeline"] if moment["kind"] == "thought"]
+        return {**self._open(shown, approvals), "alike": alike, "rules": rules, "thoughts": thoughts}
+
+    async def costs(self, by: By) -> Shown:
+        app = self._app
+        report = await told.costs(app.settings, app.router, app.store, app.clock, by)
+        models = await asyncio.to_thread(app.router.rows)
+        return {"report": report, "spend": _spend(report["budget"]), "by": by, "ways": BY, "models": models}
+
+    async def roles(self) -> Shown:
+        return {"roles": await told.roles(self._app.settings, self._app.memory)}
+
+    async def memory(self, search: str, page: int, check: bool) -> Shown:
+        memory = self._app.memory
+        if search:
+            found = (await memory.search(search[:500], min(10_000, (page + 1) * PAGE + 1)))[page * PAGE :]
+        else:
+            found = await memory.latest(PAGE + 1, page * PAGE)
+        checked = await memory.verify() if check else None
+        entries = [stored.as_json() for stored in found[:PAGE]]
+        return {"entries": entries, "search": search, "page": page, "more": len(found) > PAGE, "checked": checked}
+
+    def _now(self) -> float:
+        return self._app.clock.now()
+
+    def _brief(self, incident: Mapping[str, Any]) -> Shown:
+        return {"incident": incident, "lasted": lasted(incident["opened_at"], incident["resolved_at"], self._now())}
+
+    def _open(self, incident: Mapping[str, Any], approvals: Sequence[Mapping[str, Any]]) -> Shown:
+        return {**self._brief(incident), "attention": attention(incident, approvals)}
+
+    async def _chains(self, statuses: Sequence[Mapping[str, Any]]) -> list[Shown]:
+        """Health, quorum, and how many restarts the policy leaves."""
+        app = self._app
+        under_way = {row["validator"] for row in await app.store.run(rows.under_way)}
+        found = []
+        for chain in app.watch.chains:
+            own = [status for status in statuses if status["chain"] == chain]
+            view = app.watch.fleet.chain_view(chain, self._now())
+            gone = set(missing(view))
+            away = len(gone | (under_way & {status["number"] for status in own}))
+            left = None if view.authorities is None else max(0, budget(view.authorities, app.settings.policy.reserve) - away)
+            found.append(
+                {
+                    "id": chain,
+                    "healths": _healths(own),
+                    "authorities": view.authorities,
+                    "missing": len(gone),
+                    "can_lose": view.can_lose,
+                    "restarts_left": left,
+                    "height": view.median_height,
+                }
+            )
+        return found
+
+
+def _urgency(approvals: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, Any]], Any]:
+    """Who waits for a person first, then the worst, then the oldest."""
+    asked = {approval["incident"] for approval in approvals}
+    return lambda incident: (incident["id"] not in asked, WORST[incident["severity"]], incident["opened_at"])
+
+
+def _healths(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
+    counted = Counter(status["health"] for status in statuses)
+    return [(word, counted[word]) for word in ORDER if counted[word]]
+
+
+def _groups(statuses: Sequence[Mapping[str, Any]]) -> list[Shown]:
+    """The fleet by chain, in order of number."""
+    chains = dict.fromkeys(status["chain"] for status in statuses)
+    return [{"chain": chain, "validators": [s for s in statuses if s["chain"] == chain]} for chain in chains]
+
+
+def _size(count: int) -> str:
+    """How large a validator is drawn."""
+    return "large" if count <= 30 else "medium" if count <= 150 else "small"
+
+
+def _with_reasons(statuses: Sequence[Mapping[str, Any]]) -> Shown:
+    ill = sorted((s for s in statuses if s["health"] != "healthy"), key=lambda s: (ORDER.index(s["health"]), s["number"]))
+    return {"shown": ill[:MOST_REASONS], "more": max(0, len(ill) - MOST_REASONS)}
+
+
+def _spend(left: Mapping[str, Any]) -> list[Shown]:
+    found = []
+    for name, key in (("today", "day"), ("this month", "month")):
+        of = float(left[f"{key}_usd"])
+        spent = max(0.0, of - float(left[f"{key}_left_usd"]))
+        found.append({"name": name, "spent": spent, "of": of, "share": min(100, round(100 * spent / of)) if of else 0})
+    return found
+
+
+def _band(incident: Mapping[str, Any]) -> Band:
+    return Band(incident["id"], epoch(incident["opened_at"]), epoch(incident["resolved_at"]) if incident["resolved_at"] else None)
+
+
+def _panel(panel: Mapping[str, Any]) -> Shown:
+    """A series is drawn; anything else the page writes."""
+    drawn = chart(panel["title"], [(at, value) for at, value in panel["value"]], []) if panel["kind"] == "series" else None
+    return {**panel, "drawn": drawn}
