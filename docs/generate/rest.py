@@ -15,6 +15,7 @@ from gizzi.sim.fleet import SimFleet
 from gizzi.sim.runner import settings_for
 from gizzi.store import open_store
 
+from . import rest_words
 from .decisions import FACTS
 from .markdown import code, join, meaning_of, page, sentence, slug, table
 
@@ -66,6 +67,7 @@ TITLES = {
     "OwnHealth": "How Gizzi itself is doing.",
     "Problem": "What went wrong with a request (RFC 9457). More members may follow.",
 }
+TITLES |= rest_words.TITLES
 """Every object, in the order of the page."""
 EXTENDS = {"ValidatorDetail": "Status", "IncidentDetail": "Incident", "ProposedAction": "Action"}
 MEANINGS = {
@@ -125,6 +127,7 @@ MEANINGS = {
     "Problem.status": "the HTTP status",
     "detail": "what happened, and what to do next",
 }
+MEANINGS |= rest_words.MEANINGS
 """Of fields that the document itself does not describe: by `Object.field`, or by name wherever it is."""
 
 
@@ -140,7 +143,7 @@ async def _make() -> tuple[dict[str, Any], str]:
     store = open_store("sqlite://")
     async with open_app(settings_for(fleet), clock=clock, reach=fleet.reach(), store=store, live=False) as app:
         document = create_app(app).openapi()
-        metrics = bytes(Metrics(app, app.watch.statuses).answer("").body).decode()
+        metrics = bytes((await Metrics(app, app.watch.statuses).answer("")).body).decode()
     store.close()
     return document, metrics
 
@@ -225,7 +228,7 @@ def _type(schema: dict[str, Any], file: str = "objects.md") -> str:
         return ", ".join(map(code, schema["enum"]))
     match schema.get("type"):
         case "array":
-            inner = _type(schema["items"], file)
+            inner = _type(schema.get("items") or next(iter(schema.get("prefixItems", ())), {}), file)
             return f"list of {inner}" + ("s" if inner in ("text", "whole number", "object") else "")
         case "object":
             inside = schema.get("additionalProperties")
