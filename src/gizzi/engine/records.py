@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from gizzi.alerts.alert import Alert
+from gizzi.alerts.alert import Alert, Key
 from gizzi.alerts.correlate import Change
 from gizzi.alerts.incident import Decision, Incident, alert_json
 from gizzi.clock import iso
@@ -118,3 +118,16 @@ def shown(row: dict[str, Any], alerts: Sequence[Alert], actions: Sequence[dict[s
         "merged_into": f"inc-{row['merged_into']}" if row["merged_into"] else None,
         "alerts": [alert_json(alert) for alert in alerts],
     }
+
+
+def superseded(alerts: Iterable[Alert], now: float) -> list[Alert]:
+    """Ends all but the latest of those that fire under one key, which no sane store holds; returns what it ended."""
+    latest: dict[Key, Alert] = {}
+    older: list[Alert] = []
+    for alert in sorted((alert for alert in alerts if alert.state == "firing"), key=lambda alert: alert.since):
+        if alert.key in latest:
+            older.append(latest[alert.key])
+        latest[alert.key] = alert
+    for alert in older:
+        alert.state, alert.resolved_at = "resolved", now
+    return older

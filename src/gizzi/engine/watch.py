@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 
-from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject
+from gizzi.alerts.alert import GIZZI, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
 from gizzi.alerts.external import Said
@@ -24,6 +23,7 @@ from gizzi.engine import records, reflex
 from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
 from gizzi.engine.decide.decider import Thought
+from gizzi.engine.own_view import OwnView, gives_of
 from gizzi.engine.thinking import Thinking
 from gizzi.errors import StoreError
 from gizzi.fleet.facts import Facts, facts_of, twin_shows_soon
@@ -31,7 +31,6 @@ from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
 from gizzi.fleet.status import status
 from gizzi.fleet.view import ChainView
-from gizzi.kinds import Source
 from gizzi.reach import Reach
 from gizzi.registry import Registry
 from gizzi.store import Store
@@ -50,21 +49,6 @@ FACTS = frozenset({"unclean_stop", "genesis_line", "own_equivocations", "grandpa
 
 AGAINST = frozenset({"db_lost", "twin_running", "unclean_stop"})
 """Facts that never pass by themselves."""
-
-
-@dataclass
-class OwnView:
-    """What rules about ourselves see."""
-
-    now: float
-    settings: Settings
-    rules: Iterable[Any]
-    seen: AbstractSet[str]
-    reporting: AbstractSet[str]
-    gives: Mapping[str, AbstractSet[str]]
-    watched_s: float
-    lateness_s: float
-    broken: Mapping[str, str]
 
 
 @dataclass
@@ -106,7 +90,7 @@ class Watch:
         self.collector = Collector(
             list(self.registry.sources), self.settings, self.validators, self.reach, self.clock, self.fleet, threads=self.live
         )
-        self._gives = _gives({poll.source.name: poll.source for poll in self.collector.polls})
+        self._gives = gives_of({poll.source.name: poll.source for poll in self.collector.polls})
         self.started_at = self.clock.now()
         self._next = {"own": 0.0, "marks": self.started_at + MARKS_EVERY_S}
         self._broken: dict[str, str] = {}
@@ -211,7 +195,7 @@ class Watch:
         own = [alert for incident in incidents for alert in incident.alerts.values()]
         at_home = {incident.id for incident in incidents if incident.state != "resolved"}
         loose = [records.alert_of(row) for row in alert_rows if row["state"] == "firing" and row["incident"] not in at_home]
-        turn = Turn(resolved=_superseded([*own, *loose], now))
+        turn = Turn(resolved=records.superseded([*own, *loose], now))
         loose = [alert for alert in loose if alert.state == "firing"]
         self.book.restore([*own, *loose], now)
         self.correlator.restore(incidents, loose, next_id)
@@ -382,28 +366,6 @@ class Watch:
             self.collector.lateness_s(),
             self.book.broken(now),
         )
-
-
-def _superseded(alerts: Iterable[Alert], now: float) -> list[Alert]:
-    """Ends all but the latest of those that fire under one key, which no sane store holds; returns what it ended."""
-    latest: dict[Key, Alert] = {}
-    older: list[Alert] = []
-    for alert in sorted((alert for alert in alerts if alert.state == "firing"), key=lambda alert: alert.since):
-        if alert.key in latest:
-            older.append(latest[alert.key])
-        latest[alert.key] = alert
-    for alert in older:
-        alert.state, alert.resolved_at = "resolved", now
-    return older
-
-
-def _gives(sources: Mapping[str, Source]) -> dict[str, set[str]]:
-    """By observation, as which sources those report that can give it."""
-    gives: dict[str, set[str]] = {}
-    for source in sources.values():
-        for name in (*source.gives, f"{source.reports}_up"):
-            gives.setdefault(name, set()).add(source.reports)
-    return gives
 
 
 def chains_of(settings: Settings, validators: Sequence[Validator]) -> dict[str, Chain]:
