@@ -1,0 +1,111 @@
+"""Tasks of the role devops: disks, peers, upgrades, what breaks next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gizzi import ReportItem, Scene, SourceError, Validator, task
+from gizzi.analysis.disk import DiskHistory, check_disk_space
+from gizzi.analysis.forecast import Series, forecast
+from gizzi.analysis.topology import PeerView, review_topology
+from gizzi.tasks._findings import items
+
+SPAN_S = 5400.0
+"""So far back the loop keeps samples."""
+MOST_PEERS = 2000
+
+
+@task("check_disk_space")
+async def disk_space(scene: Scene) -> list[ReportItem]:
+    """How full every validator's disk is, and how many days it has left."""
+    disks = []
+    for validator in scene.validators:
+        view = scene.view(validator)
+        points = view.window("disk_free_bytes", SPAN_S)
+        if not points and view.disk_free_bytes is not None:
+            points = [(scene.now, float(view.disk_free_bytes))]
+        disks.append(DiskHistory(validator.number, points, view.disk_size_bytes, validator.name))
+    report = check_disk_space(disks)
+    found = items(report.findings, report.unknown)
+    for row in report.rows:
+        if row.free_bytes is not None:
+            share = f" of {row.size_bytes / 1e9:.0f} GB" if row.size_bytes else ""
+            left = f", full in about {row.days:.0f} days" if row.days is not None else ""
+            found.append(ReportItem(f"{row.free_bytes / 1e9:.0f} GB{share} free{left}", "low", f"validator {row.number}"))
+    return found
+
+
+@task("optimize_network_topology")
+async def topology(scene: Scene) -> list[ReportItem]:
+    """Cut points, islands and dependences in the peer graph, chain by chain."""
+    found: list[ReportItem] = []
+    for chain in scene.chains():
+        nodes = [await _peer_view(scene, validator) for validator in scene.validators if validator.chain == chain.id]
+        report = review_topology([node for node in nodes if node is not None])
+        found += items(report.findings, report.unknown)
+        found += [
+            ReportItem(
+                f"keep a connection between validators {p.validator} and {p.peer}: {p.why}", "low", f"chain {chain.id}", (), p.option
+            )
+            for p in report.proposals
+        ]
+        if len(report.clusters) == 1 and not report.findings:
+            found.append(ReportItem("all validators that tell their peers hang together, by more than one way", "low", f"chain {chain.id}"))
+    return found
+
+
+async def _peer_view(scene: Scene, validator: Validator) -> PeerView | None:
+    try:
+        peer_id = str(await scene.rpc(validator, "system_localPeerId"))[:128]
+    except SourceError:
+        return None
+    return PeerView(validator.number, peer_id, await _peers(scene, validator), scene.view(validator).version, validator.labels)
+
+
+async def _peers(scene: Scene, validator: Validator) -> frozenset[str] | None:
+    try:
+        said: Any = await scene.rpc(validator, "system_peers")
+    except SourceError:
+        return None
+    if not isinstance(said, list):
+        return None
+    return frozenset(str(peer["peerId"])[:128] for peer in said[:MOST_PEERS] if isinstance(peer, dict) and "peerId" in peer)
+
+
+@task("plan_upgrade")
+async def upgrade(scene: Scene, version: str | None = None) -> list[ReportItem]:
+    """How a rolling upgrade would go: what runs where, and how many may be away at once."""
+    found = []
+    for chain in scene.chains():
+        view = scene.chain(chain.id)
+        mine = [validator for validator in scene.validators if validator.chain == chain.id]
+        runs = sorted({scene.view(validator).version or "unknown" for validator in mine})
+        if view.can_lose is None:
+            found.append(ReportItem("how many authorities the chain has is unknown, so no plan is safe", "medium", f"chain {chain.id}"))
+            continue
+        room = view.can_lose - scene.settings.policy.reserve - view.missing_count
+        text = f"{len(mine)} validators run {', '.join(runs)}; {max(room, 0)} of {view.authorities} authorities may be away at once"
+        command = f"gizzi workflow run rolling-upgrade --to {version}" if version else None
+        found.append(ReportItem(text, "low" if room > 0 else "high", f"chain {chain.id}", (), command if room > 0 else None))
+    return found
+
+
+@task("forecast")
+async def forecasts(scene: Scene) -> list[ReportItem]:
+    """What breaks next and when: disk, peers, lag and finality, each with an interval and its own past error."""
+    names = {"disk": "disk_free_bytes", "peers": "peers", "lag": "blocks_behind", "finality": "finalization_lag"}
+    series = [
+        Series(f"validator {validator.number}", what, points)  # type: ignore[arg-type]
+        for validator in scene.validators
+        for what, name in names.items()
+        if len(points := scene.view(validator).window(name, SPAN_S)) > 1
+    ]
+    report = forecast(series)
+    told = [
+        ReportItem(o.text(), "low", o.subject, next_at=scene.now + o.likely_s if o.likely_s is not None else None)
+        for o in report.outlooks
+        if not o.unknown
+    ]
+    if not told:
+        told = [ReportItem("too little has been watched to say what comes; the loop forecasts after some hours", "low")]
+    return items(report.findings) + told
