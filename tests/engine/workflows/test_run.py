@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gizzi import GizziError, Run
+from gizzi import GizziError, Run, workflow
 from gizzi.engine.act.desk import ActionDesk
 from gizzi.engine.workflows.desk import WorkflowDesk
 from gizzi.errors import NotFound, UsageError
-from gizzi.kinds import MARK, workflow
+from gizzi.kinds import MARK
 from tools.upgrading import Yard, yard
 from tools.watching import in_virtual_time
 
