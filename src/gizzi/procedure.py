@@ -43,5 +43,5 @@ class Run(Protocol):
         ...
 
     async def say(self, text: str) -> None:
-        """Tell whoever follows the run what is going on: one line."""
+        """Tell whoever follows the run what is going on: one line. In a step: what it waits for, the same words once."""
         ...

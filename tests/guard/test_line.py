@@ -117,4 +117,4 @@ def test_twice_in_a_list_counts_once_and_twice_elsewhere_changes_nothing() -> No
 
 
 def test_the_actions_it_knows_are_the_built_in_ones() -> None:
-    assert {"restart", "start", "stop"} == BUILT_IN
+    assert {"restart", "start", "stop", "upgrade"} == BUILT_IN

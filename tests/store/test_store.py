@@ -184,3 +184,24 @@ async def test_a_locked_store_says_so(tmp_path: Path) -> None:
     other.close()
     await store.record([(incident(1), True)], [], [])
     store.close()
+
+
+def test_a_store_from_before_there_were_workflows_gets_their_tables(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gizzi.db"
+    open_store(url).close()
+    with sqlite3.connect(tmp_path / "gizzi.db") as connection:
+        connection.execute("drop table workflow_steps")
+        connection.execute("drop table workflow_runs")
+        connection.execute("alter table actions drop column given")
+        version = schema.MIGRATIONS.index(schema.workflow_schema.create)
+        connection.execute("update meta set value = ? where key = 'schema_version'", (str(version),))
+        connection.execute(
+            "insert into actions (id, run, action, validator, why, proposed_by, evidence, hash, state, reasons, proposed_at)"
+            " values (1, 'inc-1-1', 'restart', 6, '', '', '[]', '', 'closed', '[]', 1.0)"
+        )
+    store = open_store(url)
+    given, runs = store.run_now(
+        lambda c: (c.execute(text("select given from actions")).scalar(), c.execute(text("select count(*) from workflow_runs")).scalar())
+    )
+    assert (given, runs) == ("{}", 0)
+    store.close()

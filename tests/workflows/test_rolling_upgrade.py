@@ -35,7 +35,7 @@ async def test_the_whole_fleet_is_upgraded_in_batches_that_are_watched() -> None
         for last, first in ((1, 2), (3, 4), (5, 6), (7, 8), (9, 10)):
             assert at[first] - at[last] > SESSION_S, "a session of votes lies between batches"
         assert len(here.asked) == 10 and all(approval["action"] == "upgrade" for approval in here.asked), "a person was asked for each"
-        assert here.asked[0]["because"] == f"rolling upgrade to {NEW}, batch 1 of 6 of sim"
+        assert here.asked[0]["because"] == f"rolling upgrade, batch 1 of 6 of sim, version {NEW}"
         assert here.app is not None
         actions = await here.app.door.shown()
         assert {(a["outcome"], a["verdict"], a["approved_by"]) for a in actions} == {("done", "resolved", "ada")}

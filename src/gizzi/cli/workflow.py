@@ -165,7 +165,7 @@ async def _follow(desk: WorkflowDesk, run_id: str, tell: Callable[[Text], None])
     while True:
         shown = await desk.run(run_id)
         for step in shown["steps"]:
-            mark = (step["number"], step["state"], step["times"])
+            mark = (step["number"], step["state"], step["times"], step["text"])
             if mark not in told and not (step["state"] == "running" and step["name"] == "say"):
                 told.add(mark)
                 tell(_step(step))

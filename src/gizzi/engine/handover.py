@@ -116,9 +116,10 @@ def complex_because(alerts: list[Alert], decision: Decision, rules: Mapping[str,
 
 
 def _other_trouble(row: Mapping[str, Any], open_rows: Sequence[Mapping[str, Any]]) -> str | None:
-    """Other open incidents of its one validator, by another rule."""
+    """Other open incidents of its one validator, by another rule; not those of low severity."""
     numbers = json.loads(row["validators"])
-    same = [other for other in open_rows if other["id"] != row["id"] and json.loads(other["validators"]) == numbers]
+    grave = [other for other in open_rows if other["severity"] != "low" and row["severity"] != "low"]
+    same = [other for other in grave if other["id"] != row["id"] and json.loads(other["validators"]) == numbers]
     rules = sorted({row["rule"], *(str(other["rule"]) for other in same)})
     return f"validator {numbers[0]} has {len(rules)} causes: {', '.join(rules)}" if len(numbers) == 1 and len(rules) > 1 else None
 

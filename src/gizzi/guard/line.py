@@ -19,7 +19,7 @@ from gizzi.guard.situation import Answer, Limits, Proposal, Situation
 LONGEST_LINE_BYTES = 1_000_000
 MOST_AUTHORITIES = 100_000
 HIGHEST_NUMBER = 2**31 - 1
-BUILT_IN = frozenset({"restart", "start", "stop"})
+BUILT_IN = frozenset({"restart", "start", "stop", "upgrade"})
 """The actions that write and come with Gizzi; no plugin is loaded to answer a line."""
 _KEYS = frozenset({"authorities", "missing", "in_flight", "recent_restarts", "mode", "policy", "proposal", "facts"})
 _POLICY = frozenset({"reserve", "cooldown_s"})

@@ -46,7 +46,7 @@ async def rolling_upgrade(run: Run, settings: Settings, to: str, validators: str
         await run.say(f"{chain} to {to}: {_batches(batches)}")
         for place, batch in enumerate(batches, 1):
             for turn, number in enumerate(batch):
-                await _one(upgrade, number, batch[:turn], f"rolling upgrade to {to}, batch {place} of {len(batches)} of {chain}")
+                await _one(upgrade, number, batch[:turn], f"rolling upgrade, batch {place} of {len(batches)} of {chain}")
             await run.step(f"watch {_numbers(batch)} for one session", _watch, upgrade, batch)
             done += len(batch)
     return f"{done} upgraded, all {len(chosen)} run {to}"
@@ -118,7 +118,7 @@ async def _plan(upgrade: _Upgrade, members: list[int]) -> list[list[int]]:
 
 
 async def _may_begin(upgrade: _Upgrade, number: int, unproven: Sequence[int]) -> None:
-    waited_s, told = 0.0, ""
+    waited_s = 0.0
     voters = [other for other in unproven if other in upgrade.authorities]
     while True:
         seen = await upgrade.run.look(number)
@@ -128,8 +128,7 @@ async def _may_begin(upgrade: _Upgrade, number: int, unproven: Sequence[int]) ->
         said = f"validator {number} waits: {'; '.join(reasons)}"
         if waited_s >= WAITS_S:
             raise GizziError(f"stopped: {said}, for {duration_text(WAITS_S)}")
-        if said != told and waited_s >= KNOWN_WITHIN_S / 4:
-            told = said
+        if waited_s >= KNOWN_WITHIN_S / 4:
             await upgrade.run.say(said)
         await upgrade.run.sleep(POLL_S)
         waited_s += POLL_S

@@ -73,13 +73,14 @@ class Door:
         self.limits = Limits(policy.reserve, policy.cooldown_s, policy.mode, policy.attempts_per_day)
 
     async def propose(self, suggestion: Suggestion) -> int:
-        """The number of its row; the same one for the same run."""
+        """The number of its row; the same one for the same run. What the action is given stands in the reason, for whoever is asked."""
+        more = "".join(f", {name} {value}" for name, value in sorted(suggestion.given.items()))
         row = {
             "run": suggestion.run,
             "incident": suggestion.incident,
             "action": suggestion.action,
             "validator": suggestion.validator,
-            "why": suggestion.why[:2000],
+            "why": suggestion.why[: 2000 - len(more)] + more,
             "proposed_by": suggestion.by,
             "evidence": json.dumps([list(pair) for pair in suggestion.evidence]),
             "given": json.dumps(dict(suggestion.given)),

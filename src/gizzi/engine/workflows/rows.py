@@ -70,6 +70,11 @@ def begin_step(connection: Connection, run_id: str, number: int, name: str, now:
         connection.execute(insert(steps).values(run=run_id, number=number, name=name, state="running", times=1, began_at=now))
 
 
+def tell_step(connection: Connection, run_id: str, number: int, text: str) -> None:
+    """What a step that is under way says."""
+    connection.execute(update(steps).where(and_(steps.c.run == run_id, steps.c.number == number)).values(text=text))
+
+
 def end_step(connection: Connection, run_id: str, number: int, state: str, text: str | None, now: float) -> None:
     at = and_(steps.c.run == run_id, steps.c.number == number)
     connection.execute(update(steps).where(at).values(state=state, text=text, ended_at=now))

@@ -41,6 +41,9 @@ class WorkflowRun:
         self._clock = response.door.clock
         self._count = 0
         self._acts = 0
+        self._now = 0
+        """The step that is under way."""
+        self._told = ""
 
     async def step(self, name: str, function: Callable[..., Any], *given: Any) -> Any:
         return await self._step(name, function, *given)
@@ -73,7 +76,10 @@ class WorkflowRun:
         if not _in_step.get():
             await self._step("say", self._said, shown, ends="said")
             return
-        self._heard(shown)
+        if shown != self._told:
+            self._told = shown
+            self._heard(shown)
+            await self._write(partial(rows.tell_step, run_id=self.id, number=self._now, text=shown))
 
     async def _said(self, text: str) -> str:
         self._heard(text)
@@ -88,6 +94,7 @@ class WorkflowRun:
     async def _kept(self, number: int, name: str, ends: str, function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
         """The function's call, with its row before and after it."""
         await self._write(partial(rows.begin_step, run_id=self.id, number=number, name=one_line(name), now=self._clock.now()))
+        self._now, self._told = number, ""
         mark = _in_step.set(True)
         try:
             result = await self._call(function, given)
