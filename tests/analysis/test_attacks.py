@@ -93,11 +93,20 @@ def test_lines_of_pam_alone_and_of_ftp() -> None:
     stamp = "at Fri Jun 17 07:07:00 2005 "
     lines += [f"Jun 17 07:07:00 combo ftpd[{29504 + i}]: connection from 24.54.76.216 (d.example) {stamp}" for i in range(8)]
     lines += ["Jun 17 19:43:13 combo su(pam_unix)[1]: authentication failure; logname=ada uid=1 euid=0 tty= ruser=ada rhost=  user=root"]
+    lines += ["Jun 18 04:00:00 combo  -- root[2421]: ROOT LOGIN ON tty2"]
+    lines += [
+        f"Jun 18 05:00:0{i} combo klogind[{i}]: Authentication failed from 163.27.187.39 (163.27.187.39): Permission denied"
+        for i in range(6)
+    ]
     lines += ["Jun 18 04:06:18 combo su(pam_unix)[21416]: session opened for user cyrus by (uid=0)"]
     lines += ["Jun 18 04:06:20 combo logrotate: ALERT exited abnormally with [1]"]
     report = scan("\n".join(lines))
-    assert kinds(report) == {("brute_force", "dsl.c.example"), ("brute_force", "218.188.2.4"), ("port_scan", "24.54.76.216")}
-    assert {found.source: found.count for found in report.findings} == {"dsl.c.example": 10, "218.188.2.4": 6, "24.54.76.216": 8}
+    assert kinds(report) == {("brute_force", "dsl.c.example"), ("brute_force", "218.188.2.4"), ("port_scan", "24.54.76.216")} | {
+        ("root_login", "tty2"),
+        ("brute_force", "163.27.187.39"),
+    }
+    counts = {found.source: found.count for found in report.findings}
+    assert counts == {"dsl.c.example": 10, "218.188.2.4": 6, "24.54.76.216": 8, "tty2": 1, "163.27.187.39": 6}
 
 
 def test_lines_of_a_newer_sshd_that_takes_keys_only() -> None:

@@ -84,10 +84,8 @@ class Scan:
     def _hold(self, event: Event, parts: Parts, at: float | None, name: str, number: int, line: str) -> None:
         if at is None:
             at = self._last_at
-        elif at > self._latest:
-            self._latest = at
-        elif at < self._earliest:
-            self._earliest = at
+        else:
+            self._earliest, self._latest = min(at, self._earliest), max(at, self._latest)
         self._last_at = at
         self._seen += 1
         held = (at, self._seen, event, parts, name, number, line[:_LONGEST_KEPT])
@@ -145,8 +143,7 @@ class Scan:
         """What was found in all that was read."""
         self._attempts.end_all()
         found: list[Attack] = findings(list(self._tracks), list(self._sides.values()))
-        first = min(self._earliest, self._latest) or None
-        last = self._latest or None
+        first, last = (self._earliest, self._latest) if self._latest else (None, None)
         return ScanReport(tuple(found), self._lines, self._events, first, last, self._tracks.dropped)
 
 

@@ -34,7 +34,7 @@ _STAMP = (
     r"|[0-9]{9,12}\.[0-9]{1,9})"
 )
 _TAG = r"([A-Za-z_./][^\s\[\]:]{0,79})(?:\[([0-9]{1,10})\])?: ?(.*)"
-_HEAD = re.compile(_STAMP + r" (?:([^\s:\[\]]{1,255}|[0-9a-f:]{3,45}) )?" + _TAG, re.DOTALL)
+_HEAD = re.compile(_STAMP + r" (?:([^\s:\[\]]{1,255}|[0-9a-f:]{3,45}) )?(?: ?-- ?)?" + _TAG, re.DOTALL)
 _BARE = re.compile(_STAMP + r"\s+(.*)", re.DOTALL)
 _IDENT = re.compile(r"((?:sshd|sudo|su|login|kernel|vsftpd|dovecot)[\w().-]{0,30})(?:\[([0-9]{1,10})\])?: ?(.*)", re.DOTALL)
 _PRIORITY = re.compile(r"<[0-9]{1,3}>")
