@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gizzi.clock import duration_text
     from gizzi.config import Chain, Settings, Validator
     from gizzi.engine.roles.scene import Scene
-    from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError
+    from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError, UsageError
     from gizzi.fleet.observation import Value
     from gizzi.kinds import Opinion, ReportItem
     from gizzi.marks import action, notifier, panel, rule, source, strategy, task, wire, workflow
@@ -51,6 +51,7 @@ __all__ = [
     "SourceError",
     "Ssh",
     "StoreNow",
+    "UsageError",
     "Validator",
     "Value",
     "action",
@@ -70,7 +71,7 @@ _HOMES = {
     "gizzi.alerts.message": ("Message",),
     "gizzi.clock": ("duration_text",),
     "gizzi.config": ("Chain", "Settings", "Validator"),
-    "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError"),
+    "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError", "UsageError"),
     "gizzi.fleet.observation": ("Value",),
     "gizzi.models.router": ("Router",),
     "gizzi.procedure": ("Run",),

@@ -59,6 +59,9 @@ class ScriptedWorld:
             return self.says[number](now)
         return well(number, now) if number in self.mended else look_at(number, now)
 
+    async def freshen(self, number: int) -> None:
+        """What it says is always of this moment."""
+
 
 def settings_of(*numbers: int, **policy: Any) -> Settings:
     raw = {

@@ -28,6 +28,20 @@ def public_key(text: str) -> str | None:
     return _from_ss58(text)
 
 
+def address(key: str, prefix: int) -> str:
+    """A public key (0x and 64 digits) as a network with that prefix writes it; anything else as it is."""
+    if len(key) != 66 or public_key(key) is None or not 0 <= prefix < 16_384:
+        return key
+    head = bytes([prefix]) if prefix < 64 else bytes([(prefix & 0xFC) >> 2 | 0x40, prefix >> 8 | (prefix & 3) << 6])
+    data = head + bytes.fromhex(key[2:])
+    data += blake2b(b"SS58PRE" + data).digest()[:2]
+    number, letters = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        letters = _ALPHABET[digit] + letters
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + letters
+
+
 def _from_ss58(text: str) -> str | None:
     number = 0
     for letter in text:

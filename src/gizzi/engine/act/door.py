@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -22,7 +22,7 @@ from gizzi.engine.act import approvals, rows
 from gizzi.engine.act.verdict import Look
 from gizzi.engine.act.world import World
 from gizzi.errors import GizziError, InDoubt, OutcomeUnknown, StoreError
-from gizzi.guard import Answer, Limits, Proposal, Situation, permit
+from gizzi.guard import Answer, Limits, Proposal, Situation, permit, permit_all
 from gizzi.reach import Reach
 from gizzi.registry import Registry
 from gizzi.store import Store
@@ -189,13 +189,14 @@ class Door:
         return [rows.action_json(row) for row in reversed(found)]
 
     async def _looks(self, number: int) -> dict[str, Look]:
-        """At its target, and at every validator that something is under way for or lately was."""
+        """At its target, at what else its host serves, and at every validator that something is under way for or lately was."""
         row, others = await self.store.run(lambda c: (rows.action(c, number), rows.lately(c, self.clock.now(), REJOIN_WITHIN_S)))
         looks: dict[str, Look] = {}
         target = await self.world.look(row["validator"])
         if target is not None:
             looks["target"] = target
-        for other in {other["validator"] for other in others} - {row["validator"]}:
+        beside = {validator.number for validator in self._beside(row["validator"])}
+        for other in ({other["validator"] for other in others} | beside) - {row["validator"]}:
             seen = await self.world.look(other)
             if seen is not None:
                 looks[str(other)] = seen
@@ -203,7 +204,7 @@ class Door:
 
     def _permit(self, connection: Connection, row: Mapping[str, Any], looks: Mapping[str, Look]) -> Answer:
         situation = self._situation(connection, row, looks)
-        answer = permit(Proposal(row["action"], row["validator"]), situation, self.limits)
+        answer = self._on_every_chain(Proposal(row["action"], row["validator"]), situation, looks)
         target = looks.get("target")
         if answer.permission != "deny" and target is not None and target.settles:
             early = "it is watched, or down, so lately that who is missing or a second signer may not have shown yet"
@@ -214,6 +215,27 @@ class Door:
         if held is None:
             return answer
         return Answer("ask", (*(answer.reasons if answer.permission == "ask" else ()), held), for_now=False)
+
+    def _on_every_chain(self, proposal: Proposal, situation: Situation, looks: Mapping[str, Look]) -> Answer:
+        """The guard's answer for the target's chain and, where its host serves authorities of others, for each of those too."""
+        own = permit(proposal, situation, self.limits)
+        number = proposal.validator
+        beside = self._beside(number) if number is not None else []
+        if not beside:
+            return own
+        others = [_as_if(situation, validator.number, number, looks.get(str(validator.number))) for validator in beside]
+        answer = permit_all(proposal, [situation, *others], self.limits)
+        if answer.permission == own.permission:
+            return answer
+        chains = ", ".join(dict.fromkeys(validator.chain for validator in beside))
+        return Answer(answer.permission, (*answer.reasons, f"its host also serves {chains}, where it counts as well"), answer.for_now)
+
+    def _beside(self, number: int) -> list[Validator]:
+        """Authorities of other chains on its host."""
+        target = next((v for v in self.settings.validators if v.number == number), None)
+        if target is None or target.host is None:
+            return []
+        return [v for v in self.settings.validators if v.host == target.host and v.chain != target.chain and v.authority]
 
     def _held(self, connection: Connection, number: int) -> str | None:
         """Why nothing is done to its chain by itself: an action made something worse there, and no person has said they saw it."""
@@ -264,3 +286,12 @@ class Door:
         if found is None:
             raise GizziError(f"there is no validator {number} in the configuration")
         return found
+
+
+def _as_if(situation: Situation, beside: int, target: int | None, seen: Look | None) -> Situation:
+    """The other chain's, as if the target were the validator beside it: what its host loses is lost there too. Unseen is unknown."""
+    if seen is None:
+        return replace(situation, authorities=None, missing=None)
+    missing = frozenset(target if one == beside and target is not None else one for one in seen.missing)
+    facts = {**situation.facts, "in_session_change": seen.facts.get("in_session_change")}
+    return replace(situation, authorities=seen.authorities, missing=missing, facts=facts)
