@@ -17,7 +17,6 @@ LONELY = """
 duration_s = {duration_s}
 [policy]
 mode = "{mode}"
-{policy}
 [[faults]]
 at_s = 60
 validators = [6]
@@ -27,10 +26,8 @@ clears_on = "{clears_on}"
 """
 
 
-def play(
-    tmp_path: Path, *more: str, mode: str = "auto", clears_on: str = "restart", duration_s: int = 300, policy: str = ""
-) -> dict[str, Any]:
-    text = LONELY.format(mode=mode, clears_on=clears_on, duration_s=duration_s, policy=policy) + "\n".join(more)
+def play(tmp_path: Path, *more: str, mode: str = "auto", clears_on: str = "restart", duration_s: int = 300) -> dict[str, Any]:
+    text = LONELY.format(mode=mode, clears_on=clears_on, duration_s=duration_s) + "\n".join(more)
     (tmp_path / "scenario.toml").write_text(text, encoding="utf-8")
     return run_scenario(tmp_path)
 
@@ -141,7 +138,7 @@ def test_our_own_restarts_are_no_work_of_a_person(tmp_path: Path) -> None:
 
 
 def test_what_is_well_again_is_not_restarted(tmp_path: Path) -> None:
-    text = LONELY.format(mode="auto", clears_on="restart", duration_s=200, policy="").replace('"restart"', "18")
+    text = LONELY.format(mode="auto", clears_on="restart", duration_s=200).replace('"restart"', "18")
     (tmp_path / "scenario.toml").write_text(text)
     result = run_scenario(tmp_path)
     assert decision(result)["action"] == "restart" and done(result) == []
