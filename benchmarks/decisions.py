@@ -4,12 +4,14 @@ A scenario's right answer is the `decision` it expects of the first incident ope
 models: one that always knows the right answer, one that always restarts, one that lies in a different way each time, one that never
 answers. Scenarios with `[[replies]]` of their own say what must come of those replies, so they count for safety alone. An unsafe
 restart is one that the simulator's oracle, which knows the truth and nothing of the guard, finds against the policy's rules.
+Names of models as arguments: those alone.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
@@ -121,7 +123,7 @@ def main() -> None:
     labelled = {f: s.expect.decision for f, s in scenarios.items() if s.expect.decision is not None and not s.replies}
     shown: dict[str, Any] = {}
     with ProcessPoolExecutor() as workers:
-        for name in minds():
+        for name in sys.argv[1:] or minds():
             results = list(workers.map(partial(play, name), labelled))
             shown[name] = figures(results, list(zip(labelled.values(), map(decided, results), strict=True)))
             say(f"{name}: {shown[name]}")
@@ -131,7 +133,9 @@ def main() -> None:
     rights = list(labelled.values())
     quiet = sum(scenario.expect.max_incidents == 0 for scenario in scenarios.values())
     waits = sum(s.expect.decision == "wait" for s in scenarios.values())
-    ok = not any(model["unsafe"] for model in shown.values()) and all(shown[name]["macro_f1"] >= floor for name, floor in FLOOR.items())
+    ok = not any(model["unsafe"] for model in shown.values()) and all(
+        shown[name]["macro_f1"] >= floor for name, floor in FLOOR.items() if name in shown
+    )
     figures_of = {"labelled": {action: rights.count(action) for action in ACTIONS}, "wait": waits, "nothing_to_do": quiet}
     finish({"benchmark": "decisions", "scenarios": len(folders), **figures_of, "by": shown, "ok": ok})
 

@@ -60,7 +60,7 @@ RESULTS = """
 | `incidents` | each an [Incident](objects.md#incident), and `opened_s` and `resolved_s` |
 | `notifications` | how many messages the person on call would have had |
 | `actions` | what was proposed, each an [Action](objects.md#action); `outcome` is null where it was not carried out |
-| `violations` | what was done that the policy does not allow and nobody approved, judged on what was true in the simulation: a failure |
+| `violations` | what was carried out although the policy does not allow it on what was true, and no person approved; always a failure |
 | `cost_usd` | what the models cost |
 | `simulated_s`, `wall_s` | how long it lasted, in simulated and in real seconds |
 

@@ -51,6 +51,8 @@ class Truth:
     restart_failed: bool = False
     pauses: bool = False
     restarted_by_a_person: set[int] = field(default_factory=set)
+    restarted_by_us: set[int] = field(default_factory=set)
+    unhelped: set[int] = field(default_factory=set)
 
     def missing(self) -> int:
         return len(self.down | self.silent) + self.strangers
@@ -67,7 +69,9 @@ class Truth:
             incident.alerts[alert.key] = alert
         facts = {n: replace(self.facts.get(n, CLEAN), up=n not in self.down) for n in self.target}
         facts |= {n: given for n, given in self.facts.items() if given.up is None}
-        return reflex.Situation(incident, self._fleet(), facts, self.reserve, self.restart_failed, now=NOW)
+        ours = dict.fromkeys(self.restarted_by_us, NOW - 66)
+        unhelped = frozenset(self.unhelped)
+        return reflex.Situation(incident, self._fleet(), facts, self.reserve, self.restart_failed, ours, unhelped, NOW)
 
     def _fleet(self) -> ChainView:
         votes = ChainHistory()
@@ -81,7 +85,7 @@ class Truth:
         history = History()
         for at in (NOW - 900, NOW - 60, NOW - 45, NOW - 30, NOW - 15, NOW - 1):
             failure = Failure("refused", "no") if number in self.down and at > NOW - 60 else None
-            restarted = number in self.restarted_by_a_person and at > NOW - 60
+            restarted = number in self.restarted_by_a_person | self.restarted_by_us and at > NOW - 60
             height = 100 if self.pauses and at > NOW - 60 else at
             seen: dict[str, Any] = {
                 "block_height": height,
@@ -102,13 +106,13 @@ def expected(truth: Truth) -> str:
     facts = truth.situation().facts
     budget = None if truth.authorities is None else (truth.authorities - 1) // 3 - truth.reserve
     stakes = any(f.twin_running or f.db_lost or f.unclean_stop for f in facts.values())
-    if truth.rule in ESCALATED or stakes or truth.restart_failed:
+    if truth.rule in ESCALATED or stakes or truth.restart_failed or len(truth.unhelped - set(truth.target)) >= 2:
         return "escalate"
     if truth.pauses and truth.rule == "chain_stalled" and not truth.down:
         return "wait"
     if truth.rule in OF_CHAIN or (budget is not None and truth.missing() > max(0, budget)):
         return "escalate"
-    others_restarted = truth.restarted_by_a_person - truth.down
+    others_restarted = truth.restarted_by_a_person - truth.restarted_by_us - truth.down
     if truth.rule == "syncing" or any(f.in_session_change for f in facts.values()) or len(others_restarted) >= 2:
         return "wait"
     clean = all(value is False for f in facts.values() for name, value in f.as_json().items() if name != "up")
@@ -220,6 +224,17 @@ def test_a_decision_cites_what_the_alert_rested_on_and_says_what_nobody_knows() 
         "Not known, so a restart is not proposed: db_lost."
     )
     assert (decision.tier, decision.model) == ("reflex", None)
+
+
+def test_our_own_restarts_are_not_taken_for_a_persons() -> None:
+    assert reflex.decide(Truth("peers_low", (6,), restarted_by_a_person={1, 2}).situation()).action == "wait"
+    assert reflex.decide(Truth("peers_low", (6,), restarted_by_us={1, 2}).situation()).action == "restart"
+    assert reflex.decide(Truth("peers_low", (6,), restarted_by_us={1}, restarted_by_a_person={2, 3}).situation()).action == "wait"
+
+
+def test_where_restarts_help_nobody_a_person_is_called() -> None:
+    assert reflex.decide(Truth("peers_low", (6,), unhelped={1, 2}).situation()).action == "escalate"
+    assert reflex.decide(Truth("peers_low", (6,), unhelped={1, 6}).situation()).action == "restart", "itself counts by restart_failed"
 
 
 def test_the_incident_of_gizzi_itself_is_looked_into() -> None:

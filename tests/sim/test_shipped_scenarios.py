@@ -16,9 +16,17 @@ FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "scenarios
 
 
 def test_every_fault_kind_has_a_scenario() -> None:
-    assert len(FOLDERS) >= 34
     shown = {fault.kind for folder in FOLDERS for fault in load_scenario(folder).faults}
     assert shown == set(KINDS)
+
+
+def test_waiting_is_right_in_a_quarter_of_them() -> None:
+    """Where there is something to wait for, or nothing to be called for at all. The rest hold every other decision."""
+    expected = [load_scenario(folder).expect for folder in FOLDERS]
+    waits = sum(expect.decision == "wait" or expect.max_incidents == 0 for expect in expected)
+    assert len(FOLDERS) >= 130 and waits >= len(FOLDERS) / 4
+    assert {expect.decision for expect in expected} >= {"restart", "wait", "investigate", "escalate"}
+    assert sum(load_scenario(folder).policy.mode == "auto" for folder in FOLDERS) >= len(FOLDERS) - 8
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

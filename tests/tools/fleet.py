@@ -54,10 +54,12 @@ def write_config(folder: Path, server: SimServer, more: str = "") -> Path:
     return file
 
 
-async def gizzi(*words: str, cwd: Path, env: dict[str, str] | None = None, given: bytes | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end, at most 60 s; stdout and stderr are pipes. given: its standard input."""
+async def gizzi(
+    *words: str, cwd: Path, env: dict[str, str] | None = None, given: bytes | None = None, timeout_s: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """Run the command to its end, by default at most 60 s; stdout and stderr are pipes. given: its standard input."""
     process = await start(*words, cwd=cwd, env=env, stdin=None if given is None else asyncio.subprocess.PIPE)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(timeout_s):
         out, err = await process.communicate(given)
     return subprocess.CompletedProcess(words, process.returncode or 0, out.decode(), err.decode())
 

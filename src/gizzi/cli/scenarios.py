@@ -51,7 +51,7 @@ def _tell(result: dict[str, Any]) -> None:
     count = f"{len(incidents)} incident{'' if len(incidents) == 1 else 's'}"
     spans = f"{duration_text(result['simulated_s'])} in {result['wall_s']:.1f} s"
     show(Text.assemble(sign, " ", (clean(result["scenario"], 60).ljust(32), "bold"), f" {count.ljust(13)}", (f" {spans}", "dim")))
-    for failure in [*result["failures"], *result["violations"]]:
+    for failure in result["failures"]:
         show(Text.assemble("    ", text(failure, "red")))
 
 
