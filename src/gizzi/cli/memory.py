@@ -129,7 +129,9 @@ def _show(found: Sequence[Stored], *, as_json: bool) -> int:
         print_json([stored.as_json() for stored in found])
     elif found:
         screen = console()
-        lines = [[Text(head, "dim") for head in HEADS], *(_line(stored) for stored in found)]
+        lines = [_line(stored) for stored in found]
+        if screen.is_terminal:
+            lines.insert(0, [Text(head, "dim") for head in HEADS])
         if screen.is_terminal and screen.width < WIDE:
             lines = [[cell for head, cell in zip(HEADS, line, strict=True) if head not in NOT_NARROW] for line in lines]
         show(grid(lines))
