@@ -72,7 +72,7 @@ async def showing(watched: Watched, size: tuple[int, int] = (80, 24), *, may_ans
 async def test_the_fleet_and_its_incident_are_seen_at_every_size(tmp_path: Path, size: tuple[int, int]) -> None:
     async with daemon_on(tmp_path, FEW_PEERS) as watched, showing(watched, size) as screen:
         await screen.until("4 valid", "inc-1", "live from the daemon at http://127.0.0.1:" if size[0] >= 80 else "live from")
-        await screen.until("✗ critical")
+        await screen.until("✗" if size[0] < 60 else "✗ critical")
         assert all(len(line) == size[0] for line in screen.lines)
         if size[0] >= 80:
             await screen.until("✗ 1 critical", "high", "1 open", "q quit")

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 from rich.console import RenderableType
 from rich.text import Text
 
-from gizzi.cli.terminal import grid, print_json, show, text
+from gizzi.cli.terminal import clean, grid, print_json, show, text
 from gizzi.cli.words import settings_of, settings_to_write_to, store_exists, who
 from gizzi.clock import LiveClock, duration_text
 from gizzi.config import Settings, inside_coding_agent, is_terminal
@@ -104,8 +104,9 @@ def _page(found: list[dict[str, Any]]) -> list[RenderableType]:
         left_s = (datetime.fromisoformat(approval["expires_at"]) - datetime.now(UTC)).total_seconds()
         state = f"{duration_text(left_s)} left" if approval["state"] == "waiting" and left_s > 0 else approval["state"]
         what = f"{approval['action']} validator {approval['validator']}"
-        rows = [[text(approval["id"], "bold"), text(what, "bold"), text(state, "yellow")]]
-        rows.append([Text(), text(approval["because"]), text(approval["incident"] or "", "dim")])
-        rows += [[Text(), text(f"asks because {reason}", "dim"), Text()] for reason in approval["reasons"]]
+        about = f" for {approval['incident']}" if approval["incident"] else ""
+        title = Text.assemble((clean(f"{what}{about}"), "bold"), "  ", (clean(state), "dark_orange"))
+        rows = [[text(approval["id"], "bold"), title], [Text(), text(approval["because"])]]
+        rows += [[Text(), text(f"asks because {reason}", "dim")] for reason in approval["reasons"]]
         parts += [grid(rows, indent=2), Text()]
     return [Text(), *parts]

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from rich.text import Text
 
-from gizzi.cli.terminal import clean, grid, print_json, say, show, text
+from gizzi.cli.terminal import clean, console, grid, print_json, say, show, text
 from gizzi.cli.words import settings_of, store_exists, who
 from gizzi.clock import LiveClock, iso
 from gizzi.config import Settings, state_folder
@@ -21,6 +21,10 @@ from gizzi.memory.render import render
 from gizzi.store import open_store
 
 PIECE = 500
+HEADS = ("entry", "at", "by", "status", "priority", "what")
+WIDE = 110
+NOT_NARROW = ("by", "status")
+"""What a narrower terminal leaves out, so that there is room for what happened."""
 IN_MEMORY = "sqlite://"
 PRIORITY_STYLE = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "dark_orange", "LOW": "cyan"}
 
@@ -124,7 +128,13 @@ def _show(found: Sequence[Stored], *, as_json: bool) -> int:
     if as_json:
         print_json([stored.as_json() for stored in found])
     elif found:
-        show(grid(_line(stored) for stored in found))
+        screen = console()
+        lines = [_line(stored) for stored in found]
+        if screen.is_terminal:
+            lines.insert(0, [Text(head, "dim") for head in HEADS])
+        if screen.is_terminal and screen.width < WIDE:
+            lines = [[cell for head, cell in zip(HEADS, line, strict=True) if head not in NOT_NARROW] for line in lines]
+        show(grid(lines))
     else:
         show("no entry")
     return 0

@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from gizzi import registry
-from gizzi.cli.terminal import grid, print_json, show, text
+from gizzi.cli.terminal import console, grid, print_json, show, text
 from gizzi.clock import LiveClock
 from gizzi.config import Settings, load
 from gizzi.errors import GizziError
@@ -21,6 +21,9 @@ from gizzi.models.model import Provider
 from gizzi.models.providers import Providers
 
 HEADS = ("model", "tier", "in", "out", "checked", "retired", "reachable")
+WIDE = 110
+NOT_NARROW = ("checked", "retired")
+"""What a narrower terminal leaves out, so that a model stays on one line."""
 LEGEND = "in, out: US$ per million tokens. checked: the day the price was looked up. retired: the day from which requests fail."
 
 
@@ -36,7 +39,11 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
     if as_json:
         print_json(rows)
         return 0
-    show(grid([[Text(head, "dim") for head in HEADS], *(_row(row) for row in rows)], indent=0))
+    screen = console()
+    lines = [[Text(head, "dim") for head in HEADS], *(_row(row) for row in rows)]
+    if screen.is_terminal and screen.width < WIDE:
+        lines = [[cell for head, cell in zip(HEADS, line, strict=True) if head not in NOT_NARROW] for line in lines]
+    show(grid(lines, indent=0))
     show(
         Text(),
         Text(LEGEND, "dim"),

@@ -156,9 +156,10 @@ class Lists(Screen[None]):
         for_approvals = max(1, min(len(self._seen.approvals), room // 6 - 1))
         for_incidents = max(1, min(incidents, room // 3 - 2))
         others = 8 + (for_approvals + 1 if self._seen.approvals else 0)
-        fits = 0 < validators < room - others - for_incidents
+        rest = room - others - validators
+        fits = validators > 0 and rest > for_incidents
         self.query_one("#fleet").styles.height = validators if fits else "1fr"
-        self.query_one("#incidents").styles.height = "1fr" if fits else for_incidents
+        self.query_one("#incidents").styles.height = max(1, min(incidents, rest)) if fits else for_incidents
         self.query_one("#approvals").styles.height = for_approvals
 
     def _draw_beside(self) -> None:
@@ -201,6 +202,7 @@ class Lists(Screen[None]):
         names = list(choose.SORTS)
         self._sort = names[(names.index(self._sort) + 1) % len(names)]
         self.redraw()
+        self.query_one("#fleet", Listing).action_move(-len(self._seen.statuses))
 
     def action_filter(self) -> None:
         box = self.query_one("#filter", Input)

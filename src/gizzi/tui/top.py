@@ -160,7 +160,9 @@ class Top(App[BaseException | None]):
         about = [row for row in waiting if field is not None and row[field] == key]
         if about or len(waiting) == 1:
             return (about or waiting)[0]
-        self._say("choose one of the approvals first: 3, then the arrows" if waiting else "no approval waits")
+        if waiting and isinstance(self.screen, Lists):
+            self.screen.action_go("approvals")
+        self._say("choose one of the approvals, then press it again" if waiting else "no approval waits")
         return None
 
     @work
