@@ -20,7 +20,8 @@ from .markdown import code, join, meaning_of, page, sentence, slug, table
 
 INTRO = """
 `gizzi watch` answers on `[api] listen`, 127.0.0.1:8080 unless the configuration says otherwise, and `gizzi demo` while it runs. The OpenAPI
-document is at `/openapi.json`. Everything here only reads, but for `POST /v1/chat/completions`, which may cost money.
+document is at `/openapi.json`. Questions
+(`POST /api/ask`, `POST /v1/chat/completions`) may cost money.
 
 **Who may ask.** On a loopback address reads are open to this machine. Every write, and on any other address every request, needs
 `Authorization: Bearer` with the token of `[api] token_env` or of one of `[[api.tokens]]`; the daemon refuses to listen there without one.
@@ -56,13 +57,18 @@ TITLES = {
     "Incident": "What people work on: one cause, one incident.",
     "IncidentDetail": "An incident with its timeline.",
     "Moment": "One line of a timeline.",
+    "Action": "A write that was proposed, and what came of it.",
+    "ProposedAction": "An action, with the approval that waits for it.",
+    "Approval": "A person's yes that is asked for: bound to one action, for a while, used once.",
+    "Wish": "An action that somebody proposes.",
+    "Word": "What a person says to an approval.",
     "Decision": "What to do about an incident, and on which evidence.",
     "Evidence": "An observation that a decision cites.",
     "OwnHealth": "How Gizzi itself is doing.",
     "Problem": "What went wrong with a request (RFC 9457). More members may follow.",
 }
 """Every object, in the order of the page."""
-EXTENDS = {"ValidatorDetail": "Status", "IncidentDetail": "Incident"}
+EXTENDS = {"ValidatorDetail": "Status", "IncidentDetail": "Incident", "ProposedAction": "Action"}
 MEANINGS = {
     "network": "the network's name",
     "validators": "the validators it concerns, by number",
@@ -163,7 +169,7 @@ def rest_page() -> str:
 
 def _route(method: str, path: str, operation: dict[str, Any]) -> str:
     rows = [(code(p["name"]), p["in"], _type(p["schema"], ""), _parameter(p)) for p in operation.get("parameters", ())]
-    body = operation["responses"]["200"].get("content", {})
+    body = next(operation["responses"][code] for code in ("200", "202") if code in operation["responses"]).get("content", {})
     shape = next(iter(body.values()), {}).get("schema", {})
     answer = f"Answers {_type(shape).replace('list', 'a list')}." if shape else f"Answers Prometheus text:\n\n{own_metrics()}"
     return join(f"## {method} {path}", _about(operation), table(["parameter", "in", "type", "means"], rows), answer)
@@ -195,7 +201,7 @@ def object_names() -> Iterable[str]:
 def _object(name: str, schema: dict[str, Any]) -> str:
     base = EXTENDS.get(name)
     known = document()["components"]["schemas"][base]["properties"] if base else {}
-    about_it = meaning_of(name, TITLES, "docs/generate/rest.py, TITLES")
+    about_it = TITLES.get(name) or schema.get("description") or meaning_of(name, {}, "docs/generate/rest.py, TITLES, or a docstring")
     told = f"{about_it} It has everything of [{base}](#{base.lower()}), and:" if base else about_it
     fields = {field: about for field, about in schema["properties"].items() if field not in known}
     rows = [(code(field), _type(about, ""), meaning(name, field, about)) for field, about in fields.items()]
