@@ -21,7 +21,8 @@ from .markdown import code, join, meaning_of, page, sentence, slug, table
 
 INTRO = """
 `gizzi watch` answers on `[api] listen`, 127.0.0.1:8080 unless the configuration says otherwise, and `gizzi demo` while it runs. The OpenAPI
-document is at `/openapi.json`. Everything here only reads, but for `POST /v1/chat/completions`, which may cost money.
+document is at `/openapi.json`. Questions
+(`POST /api/ask`, `POST /v1/chat/completions`) may cost money.
 
 **Who may ask.** On a loopback address reads are open to this machine. Every write, and on any other address every request, needs
 `Authorization: Bearer` with the token of `[api] token_env` or of one of `[[api.tokens]]`; the daemon refuses to listen there without one.
@@ -203,7 +204,7 @@ def object_names() -> Iterable[str]:
 def _object(name: str, schema: dict[str, Any]) -> str:
     base = EXTENDS.get(name)
     known = document()["components"]["schemas"][base]["properties"] if base else {}
-    about_it = meaning_of(name, TITLES, "docs/generate/rest.py, TITLES")
+    about_it = TITLES.get(name) or schema.get("description") or meaning_of(name, {}, "docs/generate/rest.py, TITLES, or a docstring")
     told = f"{about_it} It has everything of [{base}](#{base.lower()}), and:" if base else about_it
     fields = {field: about for field, about in schema["properties"].items() if field not in known}
     rows = [(code(field), _type(about, ""), meaning(name, field, about)) for field, about in fields.items()]

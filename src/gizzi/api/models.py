@@ -216,130 +216,154 @@ class IncidentDetail(Incident):
 
 
 class Tokens(_Shape):
-    input: int
-    output: int
-    cached_input: int
-    reasoning: int
+    """Tokens, as providers counted them."""
+
+    input: int = Field(description="all of it, cached too")
+    output: int = Field(description="reasoning too")
+    cached_input: int = Field(description="of the input, what came from the provider's cache")
+    reasoning: int = Field(description="of the output, what nobody sees")
 
 
 class Spent(_Shape):
-    calls: int
+    """What was spent, on how much."""
+
+    calls: int = Field(description="that were sent and have ended")
     cost_usd: str | None = Field(description="US$; null where no call's cost is known.")
     unknown_cost_calls: int = Field(description="Calls whose cost nobody knows; they are in no amount.")
-    estimated_calls: int
-    tokens: Tokens
+    estimated_calls: int = Field(description="settled at an estimate")
+    tokens: Tokens = Field(description="of all calls")
 
 
 class CostRow(Spent):
     """Of one model, tier, role, kind or day: whichever was asked for."""
 
-    model: str | None = None
-    tier: str | None = None
-    role: str | None = None
-    kind: str | None = None
-    day: str | None = None
+    model: str | None = Field(None, description="its id")
+    tier: str | None = Field(None, description="its name")
+    role: str | None = Field(None, description="its name; null: none")
+    kind: str | None = Field(None, description="the task's kind; null: none")
+    day: str | None = Field(None, description="in UTC")
     always_frontier_usd: str | None = Field(description="What the frontier model would have cost for the same tokens; null if unknown.")
 
 
 class OpenCalls(_Shape):
-    calls: int
-    estimate_usd: str
+    """Calls under way."""
+
+    calls: int = Field(description="how many")
+    estimate_usd: str = Field(description="at most")
 
 
 class Kept(_Shape):
-    day_usd: str
-    month_usd: str
+    """What is kept for critical work."""
+
+    day_usd: str = Field(description="of the day's budget")
+    month_usd: str = Field(description="of the month's budget")
 
 
 class BudgetLeft(_Shape):
-    day_usd: str
-    day_left_usd: str
-    month_usd: str
-    month_left_usd: str
+    """The budgets and what is left of them."""
+
+    day_usd: str = Field(description="a day")
+    day_left_usd: str = Field(description="left today")
+    month_usd: str = Field(description="a month")
+    month_left_usd: str = Field(description="left this month")
     kept_for_critical: Kept = Field(description="The part of what is left that only critical work may spend.")
-    tiers_left_today_usd: dict[str, str]
-    roles_left_today_usd: dict[str, str]
+    tiers_left_today_usd: dict[str, str] = Field(description="by tier, where one has a budget of its own")
+    roles_left_today_usd: dict[str, str] = Field(description="by role, where one has a budget of its own")
 
 
 class Forecast(_Shape):
-    month_usd: str
-    so_far_usd: str
-    mean_day_usd: str
-    days_left: float
-    how: str
+    """Where the month leads."""
+
+    month_usd: str = Field(description="at the end of the month")
+    so_far_usd: str = Field(description="spent this month")
+    mean_day_usd: str = Field(description="a day")
+    days_left: float = Field(description="of the month")
+    how: str = Field(description="what it rests on")
 
 
 class AlwaysFrontier(_Shape):
-    model: str
-    cost_usd: str
-    how: str
+    """What one model alone would have cost."""
+
+    model: str = Field(description="its id")
+    cost_usd: str = Field(description="for the same tokens")
+    how: str = Field(description="what it rests on")
 
 
 class Costs(_Shape):
-    by: Literal["model", "tier", "role", "kind", "day"]
-    at: Time
+    """What models cost this month."""
+
+    by: Literal["model", "tier", "role", "kind", "day"] = Field(description="what the rows are of")
+    at: Time = Field(description="when it was read")
     from_: Annotated[str, Field(alias="from", description="The first day of the month.")]
-    to: str
-    rows: list[CostRow]
-    total: Spent
-    open: OpenCalls
-    budget: BudgetLeft
-    forecast: Forecast
-    always_frontier: AlwaysFrontier | None
+    to: str = Field(description="today")
+    rows: list[CostRow] = Field(description="the dearest first; days in their order")
+    total: Spent = Field(description="of all rows")
+    open: OpenCalls = Field(description="not in the total")
+    budget: BudgetLeft = Field(description="what is left")
+    forecast: Forecast = Field(description="where it leads")
+    always_frontier: AlwaysFrontier | None = Field(description="null where no frontier model has a known price")
 
 
 class Model(_Shape):
-    model: str
-    provider: str
-    tier: Literal["reflex", "local", "standard", "frontier"]
+    """One model of the catalogue."""
+
+    model: str = Field(description="its id")
+    provider: str = Field(description="where it is reached")
+    tier: Literal["reflex", "local", "standard", "frontier"] = Field(description="its place in the cost ladder")
     serves: list[str] = Field(description="The tiers it is named for.")
     price: dict[str, Any] | None = Field(description="US$ per million tokens as decimal texts, and where they come from; null if unknown.")
     checked: str | None = Field(description="The day the price was looked up.")
     retired: str | None = Field(description="The day from which requests fail.")
-    reachable: bool
-    why_not: str | None
-    local: bool
-    context_tokens: int | None
-    capabilities: list[str]
-    where: str
+    reachable: bool = Field(description="whether it could be asked now, without trying")
+    why_not: str | None = Field(description="null where it is reachable")
+    local: bool = Field(description="whether nothing leaves this machine or network")
+    context_tokens: int | None = Field(description="null where nobody knows")
+    capabilities: list[str] = Field(description="what it can do")
+    where: str = Field(description="which file names it")
 
 
 class Remembered(_Shape):
-    number: int
-    at: Time
-    author: str
-    kind: str
-    event: str
-    action: str
-    status: Literal["PENDING", "IN_PROGRESS", "RESOLVED", "ESCALATED", "COMPLETED"]
-    priority: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
-    tags: list[str]
-    validators: list[int]
-    incident: str | None
-    body: str
-    hash: str
+    """One entry of the memory."""
+
+    number: int = Field(description="from 1, without gaps")
+    at: Time = Field(description="when")
+    author: str = Field(description="who signed it")
+    kind: str = Field(description="case, note, report, decision, action")
+    event: str = Field(description="one line")
+    action: str = Field(description="one line; empty where nothing was done")
+    status: Literal["PENDING", "IN_PROGRESS", "RESOLVED", "ESCALATED", "COMPLETED"] = Field(description="where it stands")
+    priority: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"] = Field(description="how much it matters")
+    tags: list[str] = Field(description="words to find it by")
+    validators: list[int] = Field(description="whom it concerns")
+    incident: str | None = Field(description="such as inc-3; null where it is about none")
+    body: str = Field(description="all of it; a case's is JSON")
+    hash: str = Field(description="over this entry and the hash before it")
 
 
 class Verification(_Shape):
-    ok: bool
-    entries: int
+    """What a check of the memory found."""
+
+    ok: bool = Field(description="whether everything holds")
+    entries: int = Field(description="how many the head says there are")
     fault: str | None = Field(description="The first thing that is wrong.")
     number: int | None = Field(description="The entry it is about, where it is about one.")
     trusted: bool = Field(description="Whether the root key is the one that lies with the keys, outside the store.")
-    head: str
+    head: str = Field(description="the last hash, to compare with a copy of it elsewhere")
 
 
 class Role(_Shape):
-    name: str
-    description: str
-    tier: Literal["auto", "local", "standard", "frontier"]
-    tools: list[str]
+    """A role, and its last report."""
+
+    name: str = Field(description="by which it is run")
+    description: str = Field(description="what it is for")
+    tier: Literal["auto", "local", "standard", "frontier"] = Field(description="auto: the task decides")
+    tools: list[str] = Field(description="what it may read with")
     validators: list[int] | None = Field(description="null: all.")
-    schedule: str | None
-    budget_usd: str | None
-    tasks: dict[str, str]
-    where: str
-    last_report: Remembered | None
+    schedule: str | None = Field(description="incident, or such as every 6h; null: by hand")
+    budget_usd: str | None = Field(description="a day; null: only the common budget")
+    tasks: dict[str, str] = Field(description="what to do, by name")
+    where: str = Field(description="the file")
+    last_report: Remembered | None = Field(description="null where it has written none lately")
 
 
 class Question(BaseModel):
@@ -353,33 +377,41 @@ class Question(BaseModel):
 
 
 class AnswerTokens(_Shape):
-    input: int
-    output: int
-    estimated: bool
+    """Tokens of one answer."""
+
+    input: int = Field(description="all of it")
+    output: int = Field(description="all of it")
+    estimated: bool = Field(description="where the provider did not count")
 
 
 class AskedModel(_Shape):
-    model: str
-    why_not: str | None
+    """A model that was considered."""
+
+    model: str = Field(description="its id")
+    why_not: str | None = Field(description="null for the one that answered")
 
 
 class AnswerRoute(_Shape):
-    strategy: str
-    reason: str
-    considered: list[AskedModel]
+    """Why this model answered."""
+
+    strategy: str = Field(description="who chose")
+    reason: str = Field(description="in a few words")
+    considered: list[AskedModel] = Field(description="every candidate")
 
 
 class Answer(_Shape):
+    """An answer, who gave it, and what it cost."""
+
     id: str | None = Field(description="By which it can be called good or bad.")
-    model: str
-    tier: Literal["reflex", "local", "standard", "frontier"]
-    response: str
-    cost_usd: str | None
-    time_s: float
-    tokens: AnswerTokens
-    route: AnswerRoute
-    votes: list[dict[str, Any]]
-    cached: bool
+    model: str = Field(description="its id; gizzi/reflex where none was asked")
+    tier: Literal["reflex", "local", "standard", "frontier"] = Field(description="of that model")
+    response: str = Field(description="untrusted, as everything a model writes")
+    cost_usd: str | None = Field(description="of all calls made for it; null where nobody knows")
+    time_s: float = Field(description="seconds")
+    tokens: AnswerTokens = Field(description="of the answer")
+    route: AnswerRoute = Field(description="how it came about")
+    votes: list[dict[str, Any]] = Field(description="of each provider, where they voted")
+    cached: bool = Field(description="whether it was given before")
 
 
 class PanelTable(BaseModel):

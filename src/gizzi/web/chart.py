@@ -32,12 +32,11 @@ def chart(title: str, points: Sequence[tuple[float, float | None]], bands: Seque
     low, high = (min(0.0, *known) if from_zero else min(known)), max(known)
     scale = _Scale(points[0][0], points[-1][0], low, high if high > low else low + 1)
     parts = [_bands(bands, scale), _axis(scale), _lines(points, scale), _last(points, scale)]
-    told = f"{title}: now {_text(points[-1][1])}, lowest {_text(min(known))}, highest {_text(max(known))}"
-    marked = [band.name for band in bands if scale.shows(band)]
-    told += f"; incidents {', '.join(marked)}" if marked else ""
-    return Markup('<figure class="chart"><figcaption>{}</figcaption><svg viewBox="0 0 {} {}" aria-hidden="true">{}</svg></figure>').format(
-        told, WIDTH, HEIGHT, Markup("").join(parts)
-    )
+    told = f"{title}: {_text(points[-1][1])} now, from {_text(min(known))} to {_text(max(known))}"
+    names = ", ".join(band.name for band in bands if scale.shows(band))
+    unseen = Markup('<span class="visually-hidden">; incidents {}</span>').format(names) if names else Markup("")
+    figure = '<figure class="chart"><figcaption>{}{}</figcaption><svg viewBox="0 0 {} {}" aria-hidden="true">{}</svg></figure>'
+    return Markup(figure).format(told, unseen, WIDTH, HEIGHT, Markup("").join(parts))
 
 
 @dataclass(frozen=True, slots=True)

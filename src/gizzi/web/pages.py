@@ -48,6 +48,8 @@ class _Pages:
         self._templates = Environment(loader=PackageLoader("gizzi.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
         self._templates.filters.update(FILTERS)
         self._templates.globals.update({"nav": NAV, "sign": SIGN, "version": version()})
+        for name in self._templates.list_templates():
+            self._templates.get_template(name)  # compiled now, not while somebody waits and the loop with them
 
     def routes(self) -> Starlette:
         views = self._views

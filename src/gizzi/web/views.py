@@ -20,6 +20,7 @@ from gizzi.guard.permit import budget
 from gizzi.models.report import BY, By, budget_now
 from gizzi.web.attention import attention
 from gizzi.web.chart import Band, chart
+from gizzi.web.grid import Grid
 from gizzi.web.shown import epoch, lasted
 
 Panels = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
@@ -37,6 +38,7 @@ class Views:
     def __init__(self, app: App, panels: Panels | None = None) -> None:
         self._app = app
         self._panels = panels
+        self._grid = Grid()
 
     async def overview(self) -> Shown:
         app = self._app
@@ -52,8 +54,7 @@ class Views:
             "latest": latest[0] if latest else None,
             "latest_ago": lasted(latest[0]["resolved_at"] or latest[0]["opened_at"], None, self._now()) if latest else "",
             "own": own if own["status"] != "ok" else None,
-            "groups": _groups(statuses),
-            "size": _size(len(statuses)),
+            "groups": self._grid.drawn(statuses),
             "total": len(statuses),
             "healths": _healths(statuses),
             "reasons": _with_reasons(statuses),
@@ -152,17 +153,6 @@ def _urgency(approvals: Sequence[Mapping[str, Any]]) -> Callable[[Mapping[str, A
 def _healths(statuses: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
     counted = Counter(status["health"] for status in statuses)
     return [(word, counted[word]) for word in ORDER if counted[word]]
-
-
-def _groups(statuses: Sequence[Mapping[str, Any]]) -> list[Shown]:
-    """The fleet by chain, in order of number."""
-    chains = dict.fromkeys(status["chain"] for status in statuses)
-    return [{"chain": chain, "validators": [s for s in statuses if s["chain"] == chain]} for chain in chains]
-
-
-def _size(count: int) -> str:
-    """How large a validator is drawn."""
-    return "large" if count <= 30 else "medium" if count <= 150 else "small"
 
 
 def _with_reasons(statuses: Sequence[Mapping[str, Any]]) -> Shown:
