@@ -60,6 +60,9 @@ TITLES = {
     "ProposedAction": "An action, with the approval that waits for it.",
     "Approval": "A person's yes that is asked for: bound to one action, for a while, used once.",
     "Wish": "An action that somebody proposes.",
+    "Webhook": "What Alertmanager posts.",
+    "WebhookAlert": "One alert in it.",
+    "Heard": "What was taken up of it.",
     "Word": "What a person says to an approval.",
     "Decision": "What to do about an incident, and on which evidence.",
     "Evidence": "An observation that a decision cites.",
@@ -140,7 +143,7 @@ async def _make() -> tuple[dict[str, Any], str]:
     store = open_store("sqlite://")
     async with open_app(settings_for(fleet), clock=clock, reach=fleet.reach(), store=store, live=False) as app:
         document = create_app(app).openapi()
-        metrics = bytes(Metrics(app, app.watch.statuses).answer("").body).decode()
+        metrics = bytes((await Metrics(app, app.watch.statuses).answer("")).body).decode()
     store.close()
     return document, metrics
 
