@@ -22,7 +22,7 @@ class WebhookAlert(BaseModel):
     """One alert in it. More members may follow."""
 
     model_config = ConfigDict(extra="ignore")
-    status: Literal["firing", "resolved"]
+    status: Literal["firing", "resolved"] = Field(description="Whether it fires or is over.")
     labels: Labels = Field(description="`alertname` names it; `severity`, `instance`, `chain`, `validator` and `name` say whose it is.")
     annotations: Labels = Field(default_factory=dict, description="`summary`, else `description` or `message`, is its text.")
     startsAt: datetime = Field(description="Since when it fires.")

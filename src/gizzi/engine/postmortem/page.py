@@ -120,7 +120,8 @@ def _changes(facts: Facts) -> Iterator[str]:
     found: list[str] = []
     if facts.before:
         ids = ", ".join(other["id"] for other in facts.before[:10])
-        found.append(f"The same cause came {len(facts.before)} times before in 30 days ({ids}): mend the cause, not the symptom.")
+        often = "once" if len(facts.before) == 1 else f"{len(facts.before)} times"
+        found.append(f"The same cause came {often} before in 30 days ({ids}): mend the cause, not the symptom.")
     found += [f"Not known when it mattered: {plain(reason)}. Make it readable." for reason in facts.unknown_facts()[:10]]
     for asked, waited_s in facts.slow_approvals():
         found.append(f"{asked['id']} waited {duration_text(waited_s)} for a person: see who is called, and when.")
