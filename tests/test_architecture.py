@@ -28,7 +28,7 @@ LAYERS: list[set[str]] = [
     {"app"},
     {"sim", "screen"},
     {"api", "web", "tui", "mcp"},
-    {"daemon"},
+    {"daemon", "live_screen"},
     {"cli"},
     {"__main__"},
 ]
