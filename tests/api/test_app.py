@@ -187,3 +187,11 @@ def test_what_json_cannot_say_is_null() -> None:
     assert json.loads(Json({"a": float("nan"), "b": [float("inf"), 1.5]}).body) == {"a": None, "b": [None, 1.5]}
     assert json.loads(Json({"a": "\ud800"}).body) == {"a": "?"}
     assert iso(None) is None
+
+
+async def test_panels_are_told(api: Api) -> None:
+    await api.get("/api/panels")
+    code, panels = await api.get("/api/panels")
+    assert code == 200 and {panel["name"] for panel in panels} == {"quorum", "actions_today", "spend", "memory"}
+    for panel in panels:
+        models.Panel.model_validate(panel)

@@ -198,21 +198,21 @@ class IncidentDetail(Incident):
     timeline: list[Moment]
 
 
-class PanelTable(BaseModel):
-    columns: list[str]
-    rows: list[list[float | str]]
+class PanelTable(_Shape):
+    columns: list[str] = Field(description="Their titles.")
+    rows: list[list[float | str]] = Field(description="A cell for each column.")
 
 
 class Panel(_Shape):
-    """kind: null until it has answered. value: that of the last answer. error: why there is no newer one."""
-
-    name: str
-    title: str
-    summary: str
-    kind: Literal["number", "text", "table", "series"] | None
-    value: float | str | PanelTable | list[tuple[float, float]] | None
-    error: str | None
-    at: Time | None
+    name: str = Field(description="What it is registered as.")
+    title: str = Field(description="For people.")
+    summary: str = Field(description="What it shows.")
+    kind: Literal["number", "text", "table", "series"] | None = Field(description="Null until it has answered.")
+    value: float | str | PanelTable | list[tuple[float, float]] | None = Field(
+        description="Of its last answer; a series is pairs of epoch seconds and number."
+    )
+    error: str | None = Field(description="Why there is no newer value.")
+    at: Time | None = Field(description="When it last answered.")
 
 
 class Problem(BaseModel):
