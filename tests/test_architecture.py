@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"app"},
     {"sim", "serving", "screen"},
     {"api", "web", "tui", "mcp"},
-    {"daemon", "mcp_process"},
+    {"daemon", "mcp_process", "live_screen"},
     {"cli"},
     {"__main__"},
 ]

@@ -68,6 +68,8 @@ TITLES = {
     "Word": "What a person says to an approval.",
     "Decision": "What to do about an incident, and on which evidence.",
     "Evidence": "An observation that a decision cites.",
+    "Panel": "What a `@panel` function shows.",
+    "PanelTable": "A panel's table.",
     "OwnHealth": "How Gizzi itself is doing.",
     "Problem": "What went wrong with a request (RFC 9457). More members may follow.",
 }

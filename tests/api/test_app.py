@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gizzi.api import models
+from gizzi.api import models, records
 from gizzi.api.lists import Json
 from gizzi.clock import iso
 from gizzi.errors import StoreError
@@ -235,3 +235,11 @@ async def _metrics(api: Api) -> dict[tuple[str, ...], float]:
     assert code == 200
     samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
     return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+
+
+async def test_panels_are_told(api: Api) -> None:
+    await api.get("/api/panels")
+    code, panels = await api.get("/api/panels")
+    assert code == 200 and {panel["name"] for panel in panels} == {"quorum", "actions_today", "spend", "memory"}
+    for panel in panels:
+        records.Panel.model_validate(panel)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gizzi.api import models
+from gizzi.api import records
 from gizzi.memory.entry import Entry
 from gizzi.serving.buckets import Buckets
 from tools.api import Api, watched_api
@@ -23,7 +23,7 @@ async def test_a_list_is_read_page_by_page(api: Api) -> None:
     path, found = "/api/memory?limit=3", []
     while path:
         async with api.http.get(api.url + path) as answer:
-            found += [models.Remembered.model_validate(item).number for item in await answer.json()]
+            found += [records.Remembered.model_validate(item).number for item in await answer.json()]
             path = str(answer.links["next"]["url"]) if "next" in answer.links else ""
             path = path.removeprefix(api.url)
     assert found == [7, 6, 5, 4, 3, 2, 1]
@@ -44,20 +44,20 @@ async def test_what_has_not_changed_is_not_sent_again(api: Api) -> None:
 async def test_memory_is_searched_and_checked(api: Api) -> None:
     await remember(api, 3)
     assert [entry["event"] for entry in (await api.get("/api/memory?search=note+1"))[1]] == ["note 1"]
-    assert models.Verification.model_validate((await api.get("/api/memory/verify"))[1]).entries == 3
+    assert records.Verification.model_validate((await api.get("/api/memory/verify"))[1]).entries == 3
 
 
 @pytest.mark.parametrize("by", ["model", "tier", "role", "kind", "day"])
 async def test_costs(api: Api, by: str) -> None:
     code, page = await api.get(f"/api/costs?by={by}")
-    assert (code, models.Costs.model_validate(page).by) == (200, by)
+    assert (code, records.Costs.model_validate(page).by) == (200, by)
     assert (await api.get("/api/costs?by=moon"))[0] == 422
 
 
 async def test_models_and_roles(api: Api) -> None:
     await api.app.memory.add(Entry(at=1_767_225_600.0, author="on-call", kind="report", event="all is well"))
-    assert [models.Model.model_validate(row) for row in (await api.get("/api/models"))[1]]
-    roles = [models.Role.model_validate(row) for row in (await api.get("/api/roles"))[1]]
+    assert [records.Model.model_validate(row) for row in (await api.get("/api/models"))[1]]
+    roles = [records.Role.model_validate(row) for row in (await api.get("/api/roles"))[1]]
     told = next(role for role in roles if role.name == "on-call").last_report
     assert told is not None and told.event == "all is well"
 
@@ -70,7 +70,7 @@ async def test_a_question_needs_a_token_and_live_status_answers_it(monkeypatch: 
         async with api.http.post(api.url + "/api/ask", json=question) as answer:
             assert answer.status == 401
         async with api.http.post(api.url + "/api/ask", json=question, headers=BEARER) as answer:
-            said = models.Answer.model_validate(await answer.json())
+            said = records.Answer.model_validate(await answer.json())
             assert (said.tier, said.cost_usd) == ("reflex", "0")
 
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Header, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from gizzi.api import alertmanager, chat, errors, models, reads, writes
+from gizzi.api import alertmanager, chat, errors, models, reads, records, writes
 from gizzi.api.auth import READERS_POST, Door
 from gizzi.api.listen import address_of
 from gizzi.api.lists import LARGEST_NUMBER, LISTED, Json, Limit, Offset, paged
@@ -90,7 +90,7 @@ def _add_routes(api: FastAPI, app: App) -> None:
             return errors.problem(503, "too many follow the events already; come back later", {"Retry-After": "30"})
         return EventStream(app.live.events, last_event_id)
 
-    @api.get("/api/panels", response_model=list[models.Panel], tags=["fleet"])
+    @api.get("/api/panels", response_model=list[records.Panel], tags=["fleet"])
     async def panels() -> Response:
         """The panels of this installation, its plugins' too; drawn anew every few seconds while somebody asks."""
         return Json(await app.panels.shown())

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request
 from starlette.responses import Response
 
-from gizzi.api import models
+from gizzi.api import records
 from gizzi.api.lists import LISTED, Json, Limit, Offset, listed, paged
 from gizzi.api.problems import problems
 from gizzi.app import App
@@ -23,25 +23,25 @@ def add_routes(api: FastAPI, app: App) -> None:
     _add_models(api, app)
     _add_memory(api, app)
 
-    @api.get("/api/roles", response_model=list[models.Role], responses=LISTED, tags=["roles"])
+    @api.get("/api/roles", response_model=list[records.Role], responses=LISTED, tags=["roles"])
     async def all_roles(request: Request) -> Response:
         """Every role: who it is, when it runs, what it may spend, and its last report."""
         return listed(request, await roles(app.settings, app.memory))
 
 
 def _add_models(api: FastAPI, app: App) -> None:
-    @api.get("/api/costs", response_model=models.Costs, responses=problems(422), tags=["models"])
+    @api.get("/api/costs", response_model=records.Costs, responses=problems(422), tags=["models"])
     async def spent(by: Annotated[By, Query(description="What the rows are of.")] = "model") -> Response:
         """What models cost this month, what is left, where it leads, and what the frontier model alone would have cost."""
         return Json(await costs(app.settings, app.router, app.store, app.clock, by))
 
-    @api.get("/api/models", response_model=list[models.Model], responses=LISTED, tags=["models"])
+    @api.get("/api/models", response_model=list[records.Model], responses=LISTED, tags=["models"])
     async def catalogue(request: Request) -> Response:
         """Every model, the cheapest tier first: prices in US$ per million tokens, the day they were checked, whether it can be reached."""
         return listed(request, await asyncio.to_thread(app.router.rows))
 
-    @api.post("/api/ask", response_model=models.Answer, responses=problems(404, 422), tags=["models"])
-    async def ask(question: models.Question) -> Response:
+    @api.post("/api/ask", response_model=records.Answer, responses=problems(404, 422), tags=["models"])
+    async def ask(question: records.Question) -> Response:
         """Ask. The router chooses who answers, within budget; a question that live status answers costs nothing."""
         await app.router.warm()
         if question.model is not None:
@@ -62,7 +62,7 @@ def _check_model(router: Router, name: str) -> None:
 
 
 def _add_memory(api: FastAPI, app: App) -> None:
-    @api.get("/api/memory", response_model=list[models.Remembered], responses={**LISTED, **problems(422)}, tags=["memory"])
+    @api.get("/api/memory", response_model=list[records.Remembered], responses={**LISTED, **problems(422)}, tags=["memory"])
     async def memory(
         request: Request,
         search: Annotated[str, Query(max_length=500, description="Only entries in which each of these words occurs.")] = "",
@@ -76,7 +76,7 @@ def _add_memory(api: FastAPI, app: App) -> None:
             found = await app.memory.latest(limit + 1, offset)
         return paged(request, [stored.as_json() for stored in found], limit, offset)
 
-    @api.get("/api/memory/verify", response_model=models.Verification, tags=["memory"])
+    @api.get("/api/memory/verify", response_model=records.Verification, tags=["memory"])
     async def verify() -> Response:
         """Read the whole memory and check it: hashes, signatures, and that no entry is missing."""
         found: Mapping[str, Any] = (await app.memory.verify()).as_json()
