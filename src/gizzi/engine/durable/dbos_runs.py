@@ -7,6 +7,7 @@ worker, or by another worker once the first has not been seen for a while.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,6 +68,7 @@ class DbosRuns:
         self._procedures[name] = procedure
 
     async def open(self) -> None:
+        await asyncio.to_thread(importlib.import_module, "dbos")  # it takes two seconds, in which the loop must go on
         from dbos import DBOS, DBOSConfig
 
         url = system_url(self._url)
