@@ -150,7 +150,7 @@ class DbosRuns:
                 for worker in await self._store.run(lambda c, now=now: dead_workers(c, now - GONE_S)):  # type: ignore[misc]
                     await self._take_over(worker)
             except StoreError as error:
-                log.error("store_failed", error=str(error))
+                log.error("heartbeat_failed", error=str(error))
             await self._clock.sleep(BEAT_S)
 
     async def _take_over(self, worker: str) -> None:
