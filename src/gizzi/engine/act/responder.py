@@ -45,7 +45,7 @@ class Responder:
     async def keep(self) -> None:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
         try:
-            await self.runs.open()
+            await self._patiently(self.runs.open)
             await self._patiently(self._settle_strays)
             for row in await self._patiently(self._store.incident_rows, open_only=True, limit=MOST):
                 await self._patiently(self._begin_if_new, row["id"])

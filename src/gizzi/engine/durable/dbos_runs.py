@@ -7,7 +7,6 @@ worker, or by another worker once the first has not been seen for a while.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,7 +67,9 @@ class DbosRuns:
         self._procedures[name] = procedure
 
     async def open(self) -> None:
-        await asyncio.to_thread(importlib.import_module, "dbos")  # it takes two seconds, in which the loop must go on
+        """Again after it failed, too."""
+        if self._dbos is not None:
+            self._dbos.destroy(workflow_completion_timeout_sec=0)
         from dbos import DBOS, DBOSConfig
 
         url = system_url(self._url)
@@ -92,7 +93,8 @@ class DbosRuns:
             DBOS(config=config)
             self._dbos = DBOS
             for name, procedure in self._procedures.items():
-                self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
+                if name not in self._workflows:
+                    self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
             DBOS.launch()
             if self.is_shared:
                 await DBOS.register_queue_async(QUEUE, polling_interval_sec=LOOK_FOR_RUNS_S, on_conflict="always_update")
