@@ -39,6 +39,7 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
     api = ApiServer(app, listen)
     try:
         await app.claim()
+        app.responder.runs.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(app.run())
             group.create_task(api.run(listening))

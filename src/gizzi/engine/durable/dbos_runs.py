@@ -7,6 +7,7 @@ worker, or by another worker once the first has not been seen for a while.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -65,6 +66,9 @@ class DbosRuns:
 
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure
+
+    def load(self) -> None:
+        importlib.import_module("dbos")
 
     async def open(self) -> None:
         """Again after it failed, too."""
