@@ -41,6 +41,7 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
     try:
         await app.claim()
         await app.say_api(api.url)
+        app.responder.runs.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(app.run())
             group.create_task(api.run(listening))

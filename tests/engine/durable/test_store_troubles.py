@@ -17,6 +17,7 @@ import pytest
 from gizzi.engine.act import approvals, rows
 from gizzi.store import open_store
 from tools.acting import add_incident
+from tools.daemon import Daemon
 from tools.fleet import gizzi, served, write_config
 
 TESTS = Path(__file__).parents[2]
@@ -105,8 +106,10 @@ async def test_runs_tables_that_cannot_be_used(tmp_path: Path) -> None:
     async with served(4) as server:
         write_config(tmp_path, server)
         (tmp_path / "gizzi.db.runs").write_bytes(b"not a database, " * 100)
-        done = await gizzi("watch", "--listen", "127.0.0.1:0", cwd=tmp_path)
-        assert done.returncode == 1 and "the runs' tables in sqlite:///" in done.stderr and "Traceback" not in done.stderr
+        daemon = await (await Daemon.start(tmp_path)).ready()
+        await daemon.until_said("store_failed", "the runs' tables in sqlite:///")
+        assert (await daemon.get("/health"))["status"] and "Traceback" not in daemon.said, "it goes on watching"
+        await daemon.stop()
         (tmp_path / "gizzi.db.runs").unlink()
         with sqlite3.connect(tmp_path / "gizzi.db") as connection:
             connection.execute("update meta set value = '99' where key = 'schema_version'")

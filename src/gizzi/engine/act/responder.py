@@ -47,7 +47,7 @@ class Responder:
     async def keep(self) -> None:
         """Start what is wanted, without end. What an earlier process decided and did not begin comes first."""
         try:
-            await self.runs.open()
+            await self._patiently(self.runs.open)
             self.is_open.set()
             await self._patiently(self._settle_strays)
             for row in await self._patiently(self._store.incident_rows, open_only=True, limit=MOST):

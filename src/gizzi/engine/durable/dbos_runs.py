@@ -7,6 +7,7 @@ worker, or by another worker once the first has not been seen for a while.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,7 +67,13 @@ class DbosRuns:
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure
 
+    def load(self) -> None:
+        importlib.import_module("dbos")
+
     async def open(self) -> None:
+        """Again after it failed, too."""
+        if self._dbos is not None:
+            self._dbos.destroy(workflow_completion_timeout_sec=0)
         from dbos import DBOS, DBOSConfig
 
         url = system_url(self._url)
@@ -90,7 +97,8 @@ class DbosRuns:
             DBOS(config=config)
             self._dbos = DBOS
             for name, procedure in self._procedures.items():
-                self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
+                if name not in self._workflows:
+                    self._workflows[name] = DBOS.workflow(name=name)(_workflow(DBOS, procedure))
             DBOS.launch()
             if self.is_shared:
                 await DBOS.register_queue_async(QUEUE, polling_interval_sec=LOOK_FOR_RUNS_S, on_conflict="always_update")
@@ -148,7 +156,7 @@ class DbosRuns:
                 for worker in await self._store.run(lambda c, now=now: dead_workers(c, now - GONE_S)):  # type: ignore[misc]
                     await self._take_over(worker)
             except StoreError as error:
-                log.error("store_failed", error=str(error))
+                log.error("heartbeat_failed", error=str(error))
             await self._clock.sleep(BEAT_S)
 
     async def _take_over(self, worker: str) -> None:
