@@ -72,7 +72,7 @@ class Responder:
     async def _settle_strays(self) -> None:
         """Actions of processes that ended and kept no run: what was under way is in doubt, what was not begun is not done."""
         for row in await self._store.run(rows.unfinished):
-            if row["state"] != "wanted" and not await self.runs.knows(row["run"].partition("/")[0]):
+            if row["state"] != "wanted" and not await self.runs.knows(whole_run(row["run"])):
                 await self.response.settle_stray(row)
 
     async def _begin_if_new(self, incident: int) -> None:
@@ -96,6 +96,11 @@ class Responder:
             except StoreError as error:
                 log.error("store_failed", error=str(error))
                 await self._clock.sleep(TRY_AGAIN_S)
+
+
+def whole_run(run: str) -> str:
+    """The run that an action's own belongs to: inc-3-1 of inc-3-1/2, rolling-upgrade-5f3a of rolling-upgrade-5f3a/act4."""
+    return run.partition("/")[0]
 
 
 def _given(row: Mapping[str, Any], decision: Mapping[str, Any], validator: int) -> dict[str, Any]:
