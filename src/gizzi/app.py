@@ -203,7 +203,10 @@ class App:
             if self.handover is not None:
                 group.create_task(self.handover.keep())
             if self.responder.runs.is_shared:
-                group.create_task(write_down(self.door.world, self.store, self.clock, self.settings.collect.every_s))
+                group.create_task(write_down(self.door.world, self.store, self.clock, self.settings.collect.every_s, self._numbers()))
+
+    def _numbers(self) -> list[int]:
+        return [validator.number for validator in self.watch.validators]
 
     async def look(self) -> list[dict[str, Any]]:
         """One look at the whole fleet: every source asked once, what failed once more. Use with `open_app(at_once=True)`."""

@@ -60,6 +60,8 @@ class KeptRun:
 
 
 class KeptRuns:
+    is_shared = False
+
     def __init__(self, kept: Kept, clock: Clock) -> None:
         self._kept = kept
         self._clock = clock
@@ -87,6 +89,9 @@ class KeptRuns:
 
     async def knows(self, run_id: str) -> bool:
         return run_id in self._kept.started
+
+    async def goes_on(self, run_id: str) -> bool:
+        return run_id in self._kept.started and run_id not in self._kept.results
 
     async def result(self, run_id: str) -> Any:
         while run_id not in self._kept.results:

@@ -98,7 +98,7 @@ class Responder:
     async def _settle_strays(self) -> None:
         """Actions that nobody carries on: their process kept no run, or the run broke off. What was under way is in doubt then."""
         for row in await self._store.run(rows.unfinished):
-            if row["state"] != "wanted" and not await self.runs.goes_on(row["run"].removesuffix("/2")):
+            if row["state"] != "wanted" and not await self.runs.goes_on(whole_run(row["run"])):
                 await self.response.settle_stray(row["id"])
 
     async def _begin_if_new(self, incident: int) -> None:
@@ -127,6 +127,11 @@ class Responder:
 
 def _wished(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"action": row["action"], "validator": row["validator"], "why": row["why"], "by": row["proposed_by"]}
+
+
+def whole_run(run: str) -> str:
+    """The run that an action's own belongs to: inc-3-1 of inc-3-1/2, rolling-upgrade-5f3a of rolling-upgrade-5f3a/act4."""
+    return run.partition("/")[0]
 
 
 def _given(row: Mapping[str, Any], decision: Mapping[str, Any], validator: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from gizzi.engine.act.world import World
 from gizzi.errors import StoreError
 from gizzi.store import Store
 from gizzi.store.schema import meta
+from gizzi.store.workflow_schema import runs
 
 log = structlog.get_logger("gizzi.act")
 
@@ -58,11 +59,11 @@ class StoredWorld:
             await self._clock.sleep(self._every_s / 2)
 
 
-async def write_down(world: World, store: Store, clock: Clock, every_s: float) -> None:
+async def write_down(world: World, store: Store, clock: Clock, every_s: float, everybody: Sequence[int]) -> None:
     """Once a round, what is seen of the validators that runs are about or lately were about, without end."""
     while True:
         try:
-            numbers = await store.run(lambda c: _wanted(c, clock.now()))
+            numbers = await store.run(lambda c: _wanted(c, clock.now(), everybody))
             looks = {number: look for number in numbers if (look := await world.look(number)) is not None}
             if looks:
                 await store.run(lambda c, looks=looks: _write(c, looks))  # type: ignore[misc]
@@ -71,7 +72,10 @@ async def write_down(world: World, store: Store, clock: Clock, every_s: float) -
         await clock.sleep(every_s)
 
 
-def _wanted(connection: Connection, now: float) -> Iterable[int]:
+def _wanted(connection: Connection, now: float, everybody: Sequence[int]) -> Iterable[int]:
+    """A workflow may look at any of them."""
+    if connection.execute(select(runs.c.id).where(runs.c.state == "running").limit(1)).first() is not None:
+        return everybody
     unfinished = {row["validator"] for row in rows.unfinished(connection)}
     return unfinished | {row["validator"] for row in rows.lately(connection, now, LATELY_S)} if unfinished else ()
 
