@@ -91,8 +91,21 @@ async def test_a_client_that_takes_nothing_is_dropped(monkeypatch: pytest.Monkey
         await asyncio.sleep(60)
 
     events = Events(HandClock())
-    await asyncio.wait_for(events.follow(stuck, None), 2)
+    assert await asyncio.wait_for(events.follow(stuck, None), 2) is False
     assert events.followers == 0
+
+
+async def test_everybody_is_let_go_when_the_server_stops() -> None:
+    events = Events(HandClock())
+    reader = Reader()
+    task = asyncio.create_task(events.follow(reader.write, None))
+    await asyncio.sleep(0.01)
+    events.hang_up()
+    assert await asyncio.wait_for(task, 2) is True
+    async with following(events) as later:
+        events.publish("incident", {})
+        await asyncio.sleep(0.01)
+        assert later.kinds == ["hello", "incident"]
 
 
 async def test_a_quiet_stream_says_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,7 +89,8 @@ def test_text_from_outside_is_one_printable_line(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [("0", "$0.00"), ("0.0042", "$0.0042"), ("1234.5", "$1,234.50"), ("moon", "unknown"), (None, "unknown")]
+    ("value", "said"),
+    [("0", "$0.00"), ("0.0042", "$0.0042"), ("1234.5", "$1,234.50"), ("-0.87", "−$0.87"), ("moon", "unknown"), (None, "unknown")],
 )
 def test_money(value: Any, said: str) -> None:
     assert shown.usd(value) == said

@@ -56,6 +56,7 @@ class ApiServer:
         if pages is not None:
             served = Beside(served, LastResort(pages(is_loopback(host))))
         self._server = _Server(_config(served))
+        self._events = app.live.events
         self._socket = bind(place)
         self.url = url_of(self._socket)
 
@@ -68,6 +69,7 @@ class ApiServer:
             await asyncio.shield(running)
         finally:
             server.should_exit, server.listening = True, None
+            self._events.hang_up()
             await asyncio.wait([running], timeout=GRACE_S + 1)
             self.close()
 

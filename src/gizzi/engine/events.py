@@ -35,6 +35,7 @@ class Events:
         self._last = 0
         self._news = asyncio.Event()
         self.followers = 0
+        self._hung_up = 0
 
     @property
     def is_full(self) -> bool:
@@ -46,13 +47,21 @@ class Events:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def follow(self, write: Write, last_id: str | None, beat: bytes = COMMENT) -> None:
-        """Write what happens from now on, or after last_id, until cancelled or until it is too slow. beat: what a quiet stream says."""
+    def hang_up(self) -> None:
+        """Let everybody go who follows now: the server stops."""
+        self._hung_up += 1
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def follow(self, write: Write, last_id: str | None, beat: bytes = COMMENT) -> bool:
+        """Write what happens from now on, or after last_id. beat: what a quiet stream says. True once it is hung up, False where the
+        follower is too slow."""
         at, begin = self._begin(last_id)
+        called_in = self._hung_up
         self.followers += 1
         try:
             await _in_time(write, begin)
-            while True:
+            while called_in == self._hung_up:
                 news = self._news
                 frames = self._after(at)
                 if frames is None:
@@ -67,8 +76,9 @@ class Events:
                         await news.wait()
                 except TimeoutError:
                     await _in_time(write, beat)
+            return True
         except _TooSlow:
-            return
+            return False
         finally:
             self.followers -= 1
 

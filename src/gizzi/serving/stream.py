@@ -33,6 +33,8 @@ class EventStream(Response):
         gone = asyncio.ensure_future(_gone(receive))
         try:
             await asyncio.wait({telling, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done() and not gone.done() and telling.result():
+                await send({"type": "http.response.body", "body": b""})
         finally:
             telling.cancel()
             gone.cancel()

@@ -42,7 +42,8 @@ def usd(value: object) -> str:
         amount = Decimal(str(value))
     except InvalidOperation:
         return "unknown"
-    return f"${amount:,.2f}" if amount == 0 or abs(amount) >= Decimal("0.01") else f"${amount:.4f}"
+    minus, size = "−" if amount < 0 else "", abs(amount)
+    return f"{minus}${size:,.2f}" if size == 0 or size >= Decimal("0.01") else f"{minus}${size:.4f}"
 
 
 def when(at: str | None) -> Markup:
