@@ -30,6 +30,7 @@ from gizzi.engine.durable.memory_runs import MemoryRuns
 from gizzi.engine.known import Known, known, with_known
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.remember import Remembering, search, similar
+from gizzi.engine.telemetry import Telemetry, telemetry_of
 from gizzi.engine.tell.alive import ping_while_well
 from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
@@ -38,6 +39,8 @@ from gizzi.engine.watch import Watch
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
+from gizzi.models.door import Purse
+from gizzi.models.ledger import Ledger
 from gizzi.models.router import Router
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
@@ -76,7 +79,8 @@ class App:
             live=watch.live,
         )
         watch.on_change.append(self.teller.heard)
-        self.router = Router(settings, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
+        self.telemetry: Telemetry | None = None
+        self.router = Router(settings, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry, purse=self._purse)
         """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         self.door = Door(settings, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
@@ -111,6 +115,7 @@ class App:
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
         await self.claim()
+        self._trace()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._renew())
@@ -123,6 +128,18 @@ class App:
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
+            if self.telemetry is not None:
+                await self.telemetry.close()
+
+    def _trace(self) -> None:
+        """Raises ConfigError where traces are wanted and their library is missing."""
+        self.telemetry = telemetry_of(self.settings, self.clock)
+        if self.telemetry is not None:
+            self.watch.on_change.append(self.telemetry.hear)
+            self.response.on_news.append(self.telemetry.hear_news)
+
+    def _purse(self, ledger: Ledger) -> Purse:
+        return ledger if self.telemetry is None else self.telemetry.purse(ledger)
 
     async def work(self) -> None:
         """Watch and respond until cancelled, without asking who else does."""

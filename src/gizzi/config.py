@@ -34,6 +34,7 @@ from gizzi.sections import (
     Section,
     Ssh,
     Store,
+    Telemetry,
     Tiers,
     Validator,
 )
@@ -62,6 +63,7 @@ class Settings(Section):
     policy: Policy = Policy()
     notify: Notify = Notify()
     api: Api = Api()
+    telemetry: Telemetry = Telemetry()
     store: Store = Store()
     plugins: Plugins = Plugins()
     rules: dict[str, dict[str, Any]] = Field(

@@ -215,6 +215,12 @@ class Api(Section):
     tokens: tuple[ApiToken, ...] = Field((), description="Tokens of more people than one.")
 
 
+class Telemetry(Section):
+    otlp_endpoint: HttpUrl | None = Field(
+        None, description="Where traces are sent by OTLP over HTTP, such as http://localhost:4318; none are made where it is not set."
+    )
+
+
 class Store(Section):
     url: str = Field("sqlite:///gizzi.db", description="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
 
