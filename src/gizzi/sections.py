@@ -204,7 +204,9 @@ class Notify(Section):
 
 class ApiToken(Section):
     name: str = Field(description="Whose token it is.")
-    role: Literal["viewer", "approver"] = Field("viewer", description="viewer reads; approver may say yes.")
+    role: Literal["viewer", "reporter", "approver"] = Field(
+        "viewer", description="viewer reads; reporter, such as an Alertmanager, posts alerts too; approver may say yes."
+    )
     token_env: str = Field(description="The environment variable or systemd credential that holds it.")
 
 

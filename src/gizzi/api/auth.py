@@ -24,16 +24,17 @@ PUBLIC_PATH = "/api/network/status"
 
 OPERATOR = "operator"
 """Who the token of [api] token_env belongs to."""
+REPORTERS_POST = "/api/alerts"
 READERS_POST = frozenset({"/api/ask", "/v1/chat/completions"})
 """What a viewer may post: questions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks. role: a viewer reads and asks; an approver also writes and says yes."""
+    """Who asks. role: a viewer reads and asks; a reporter also posts alerts; an approver also writes and says yes."""
 
     name: str
-    role: Literal["viewer", "approver"]
+    role: Literal["viewer", "reporter", "approver"]
     token: SecretStr
 
 
@@ -69,8 +70,8 @@ class Door:
             if person is None and not self._may_unnamed(scope):
                 await self._refuse(scope, receive, send)
                 return
-            if person is not None and person.role == "viewer" and not _is_reading(scope):
-                await refusal(scope["path"], 403, f"{person.name} is a viewer; this needs an approver's token")(scope, receive, send)
+            if person is not None and not _may(person, scope):
+                await refusal(scope["path"], 403, f"{person.name} is a {person.role}; this needs an approver's token")(scope, receive, send)
                 return
             scope.setdefault("state", {})["person"] = person
         await self._app(scope, receive, send)
@@ -97,6 +98,11 @@ class Door:
             detail = "this needs a token and none is set; put one into the variable that [api] token_env names, and start again"
         answer = refusal(scope["path"], 401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
         await answer(scope, receive, send)
+
+
+def _may(person: Person, scope: Scope) -> bool:
+    reports = person.role == "reporter" and scope["path"] == REPORTERS_POST
+    return person.role == "approver" or reports or _is_reading(scope)
 
 
 def _is_reading(scope: Scope) -> bool:
