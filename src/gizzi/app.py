@@ -37,6 +37,7 @@ from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.roles.runner import RoleRunner
 from gizzi.engine.roles.scene import Scene
 from gizzi.engine.roles.schedule import run_scheduled
+from gizzi.engine.telemetry import Telemetry, telemetry_of
 from gizzi.engine.tell.alive import ping_while_well
 from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
@@ -46,6 +47,8 @@ from gizzi.engine.workflows.runner import WorkflowRunner
 from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken, UsageError
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
+from gizzi.models.door import Purse
+from gizzi.models.ledger import Ledger
 from gizzi.models.router import Router
 from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
@@ -85,9 +88,10 @@ class App:
             live=watch.live,
         )
         watch.on_change.append(self.teller.heard)
+        self.telemetry: Telemetry | None = None
         self._roles = load_roles(settings)
         budgeted = with_budgets(settings, self._roles)
-        self.router = Router(budgeted, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry)
+        self.router = Router(budgeted, statuses=self._statuses, clock=watch.clock, store=store, registry=watch.registry, purse=self._purse)
         """The one way to a model, on what is watched here. It loads nothing until it is asked."""
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
         fleet = settings.model_copy(update={"validators": tuple(watch.validators)})
@@ -150,6 +154,7 @@ class App:
     async def run(self) -> None:
         """Watch until cancelled, as the only loop on this store."""
         await self.claim()
+        self._trace()
         try:
             with _first_failure():
                 async with asyncio.TaskGroup() as group:
@@ -190,6 +195,18 @@ class App:
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
+            if self.telemetry is not None:
+                await self.telemetry.close()
+
+    def _trace(self) -> None:
+        """Raises ConfigError where traces are wanted and their library is missing."""
+        self.telemetry = telemetry_of(self.settings, self.clock)
+        if self.telemetry is not None:
+            self.watch.on_change.append(self.telemetry.hear)
+            self.response.on_news.append(self.telemetry.hear_news)
+
+    def _purse(self, ledger: Ledger) -> Purse:
+        return ledger if self.telemetry is None else self.telemetry.purse(ledger)
 
     async def work(self) -> None:
         """Watch and respond until cancelled, without asking who else does."""

@@ -34,6 +34,7 @@ from gizzi.sections import (
     Section,
     Ssh,
     Store,
+    Telemetry,
     Tiers,
     Upgrade,
     Validator,
@@ -64,6 +65,7 @@ class Settings(Section):
     upgrade: Upgrade = Upgrade()
     notify: Notify = Notify()
     api: Api = Api()
+    telemetry: Telemetry = Telemetry()
     store: Store = Store()
     plugins: Plugins = Plugins()
     rules: dict[str, dict[str, Any]] = Field(

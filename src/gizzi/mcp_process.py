@@ -19,12 +19,11 @@ TOKEN_NAME = "GIZZI_MCP_TOKEN"
 """The variable that the printed snippet for HTTP takes its token from, on the client's machine."""
 
 
-async def serve_stdio(settings: Settings, by: str) -> list[str]:
-    """Answer until the client closes its end. Approvers' tokens are forgotten first; returns the names of their variables."""
-    forgotten = forget_approvers(settings)
+async def serve_stdio(settings: Settings, by: str) -> None:
+    """Answer until the client closes its end. Approvers' tokens are forgotten first: whoever starts it is a model's program."""
+    forget_approvers(settings)
     async with open_server(settings, by) as server:
         await server.run_stdio_async()
-    return forgotten
 
 
 async def serve_http(settings: Settings, listen: str, by: str, listening: Callable[[str], None]) -> None:

@@ -223,7 +223,9 @@ class Notify(Section):
 
 class ApiToken(Section):
     name: str = Field(description="Whose token it is.")
-    role: Literal["viewer", "approver"] = Field("viewer", description="viewer reads; approver may say yes.")
+    role: Literal["viewer", "reporter", "approver"] = Field(
+        "viewer", description="viewer reads; reporter, such as an Alertmanager, posts alerts too; approver may say yes."
+    )
     token_env: str = Field(description="The environment variable or systemd credential that holds it.")
 
 
@@ -232,6 +234,12 @@ class Api(Section):
     token_env: str = Field("GIZZI_API_TOKEN", description="The variable or systemd credential that holds the operator's token.")
     public_status: bool = Field(False, description="Opens GET /api/network/status, and nothing else, to everybody.")
     tokens: tuple[ApiToken, ...] = Field((), description="Tokens of more people than one.")
+
+
+class Telemetry(Section):
+    otlp_endpoint: HttpUrl | None = Field(
+        None, description="Where traces are sent by OTLP over HTTP, such as http://localhost:4318; none are made where it is not set."
+    )
 
 
 class Store(Section):

@@ -110,9 +110,19 @@ async def test_what_is_no_webhook_is_a_problem(api: Api, body: Any, where: str) 
     assert await incidents(api) == []
 
 
-async def test_it_needs_an_approvers_token(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (await post(api, page(firing()), 401, Accept="*/*"))["title"] == "Unauthorized"
-    assert await incidents(api) == []
+async def test_it_needs_a_token_and_a_reporters_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = [{"name": "am", "role": "reporter", "token_env": "AM"}, {"name": "kim", "token_env": "KIMS"}]
+    monkeypatch.setenv("AM", "reports-99")
+    monkeypatch.setenv("KIMS", "looks-77")
+    async with watched_api(api={"tokens": tokens}) as api:
+        assert (await post(api, page(firing()), 401, Accept="*/*"))["title"] == "Unauthorized"
+        assert "kim is a viewer" in (await post(api, page(firing()), 403, Authorization="Bearer looks-77"))["detail"]
+        assert await incidents(api) == []
+        assert (await post(api, page(firing()), Authorization="Bearer reports-99"))["firing"] == 1
+        wish = {"action": "restart", "validator": 2, "why": "x"}
+        for path, body in (("/api/actions", wish), ("/api/approvals/ap-1/approve", {}), ("/api/incidents/inc-1/ack", {})):
+            async with api.http.post(api.url + path, json=body, headers={"Authorization": "Bearer reports-99"}) as answer:
+                assert answer.status == 403 and "am is a reporter" in await answer.text()
 
 
 async def test_strange_times_and_hostile_labels_do_no_harm(api: Api) -> None:

@@ -135,7 +135,7 @@ async def main(folder: Path) -> None:
         print("helps", flush=True)
         await responder.help_out()
     keeping = asyncio.create_task(responder.keep())
-    writing = asyncio.create_task(write_down(place, store, place.clock, settings.collect.every_s))
+    writing = asyncio.create_task(write_down(place, store, place.clock, settings.collect.every_s, []))
     while True:
         done, _ = await asyncio.wait({keeping}, timeout=0.1)
         if done:

@@ -19,6 +19,7 @@ PUBLIC_PATH = "/api/network/status"
 
 BURST, EVERY_S = 60, 0.5
 """How many changes one client may make at once, and how soon after that one more."""
+REPORTERS_POST = "/api/alerts"
 READERS_POST = frozenset({"/api/ask", "/v1/chat/completions"})
 """What a viewer may post: questions."""
 
@@ -39,8 +40,8 @@ class Door:
             if person is None and not self._may_unnamed(scope):
                 await self._refuse(scope, receive, send)
                 return
-            if person is not None and person.role == "viewer" and not _is_reading(scope):
-                await refusal(scope["path"], 403, f"{person.name} is a viewer; this needs an approver's token")(scope, receive, send)
+            if person is not None and not _may(person, scope):
+                await refusal(scope["path"], 403, f"{person.name} is a {person.role}; this needs an approver's token")(scope, receive, send)
                 return
             wait_s = 0 if person is None or _is_reading(scope) else self._writes.take(f"{person.name} {_peer(scope)}")
             if wait_s:
@@ -71,6 +72,11 @@ class Door:
             detail = "this needs a token and none is set; put one into the variable that [api] token_env names, and start again"
         answer = refusal(scope["path"], 401, detail, {"WWW-Authenticate": 'Bearer realm="gizzi"', "Connection": "close"})
         await answer(scope, receive, send)
+
+
+def _may(person: Person, scope: Scope) -> bool:
+    reports = person.role == "reporter" and scope["path"] == REPORTERS_POST
+    return person.role == "approver" or reports or _is_reading(scope)
 
 
 def _is_reading(scope: Scope) -> bool:

@@ -64,7 +64,7 @@ def who_asks(ctx: Context[Any, Any], by: str, *, needs: Literal["viewer", "appro
     if person is None:
         raise UsageError("this needs a token: send Authorization: Bearer with one of the API's")
     if needs == "approver" and person.role != "approver":
-        raise UsageError(f"{person.name} is a viewer; this needs an approver's token")
+        raise UsageError(f"{person.name} is a {person.role}; this needs an approver's token")
     return person.name
 
 

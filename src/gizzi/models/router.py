@@ -32,7 +32,7 @@ from gizzi.models.breaker import Breakers
 from gizzi.models.budget import BudgetLeft
 from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
-from gizzi.models.door import Call, Door, NoAnswer, Reply
+from gizzi.models.door import Call, Door, NoAnswer, Purse, Reply
 from gizzi.models.doubts import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
@@ -83,7 +83,7 @@ class Opened:
 
 class Router:
     """statuses: gives live status for questions that need no model; by default a daemon on this machine is asked. clock, dice, store,
-    registry: for tests and for a daemon, which shares its own. `async with` it, or `close` it."""
+    registry: for tests and for a daemon, which shares its own. purse: what is put before the ledger. `async with` it, or `close` it."""
 
     def __init__(
         self,
@@ -95,6 +95,7 @@ class Router:
         dice: Random | None = None,
         store: Store | None = None,
         registry: registries.Registry | None = None,
+        purse: Callable[[Ledger], Purse] | None = None,
     ) -> None:
         self.settings = settings if settings is not None else load(config)
         self.breakers = Breakers()
@@ -103,6 +104,7 @@ class Router:
         self._dice = dice
         self._given_store = store
         self._registry = registry
+        self._purse = purse
         self._opened: Opened | None = None
         self._warming = asyncio.Lock()
         self._left: tuple[float, BudgetLeft] | None = None
@@ -310,7 +312,8 @@ class Router:
             catalogue = catalogue_of(self.settings, registry, today)
             store = self._given_store or open_store(self.settings.store.url)
             ledger = Ledger(store, self.settings.budget, self._clock)
-            door = Door(catalogue, Providers(self._key, registry.wires), ledger, self._clock, breakers=self.breakers, dice=self._dice)
+            purse = self._purse(ledger) if self._purse is not None else ledger
+            door = Door(catalogue, Providers(self._key, registry.wires), purse, self._clock, breakers=self.breakers, dice=self._dice)
             cache = AnswerCache(store, self.settings.cache, self._clock)
             outcomes = Outcomes(store, self._clock)
             self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, outcomes, door)

@@ -19,10 +19,10 @@ OPERATOR = "operator"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who asks. role: a viewer reads and asks; an approver also writes and says yes."""
+    """Who asks. role: a viewer reads and asks; a reporter also posts alerts; an approver also writes and says yes."""
 
     name: str
-    role: Literal["viewer", "approver"]
+    role: Literal["viewer", "reporter", "approver"]
     token: SecretStr
 
 

@@ -115,7 +115,7 @@ async def test_a_sight_that_is_stale_is_none() -> None:
 async def test_it_is_written_down_only_while_there_are_runs() -> None:
     scene = Scene(mode="suggest", approval_ttl="10m")
     world = StoredWorld(scene.store, scene.clock, 5.0)
-    writing = asyncio.create_task(write_down(ScriptedWorld(scene.clock), scene.store, scene.clock, 5.0))
+    writing = asyncio.create_task(write_down(ScriptedWorld(scene.clock), scene.store, scene.clock, 5.0, []))
     await scene.clock.sleep(20)
     assert await world.look(6) is None
     scene.door.world = world
