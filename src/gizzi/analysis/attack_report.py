@@ -39,7 +39,7 @@ MOST_SOURCES_NAMED = 200
 NAMES = 4
 """So many names that do not exist are no slip of the fingers."""
 ONE_USERS_TRIES = 8
-"""Of one user that exists and is not root: fewer may be a person who has forgotten the password."""
+"""Of one user that exists, and has a name of its own: fewer may be a person who has forgotten the password."""
 STRANGE_TRIES = 3
 CROWD = 8
 CROWD_GAP_S = 6 * 3600.0
@@ -175,7 +175,8 @@ def _over(track: Track) -> str:
 
 
 def _is_brute(track: Track) -> bool:
-    enough = ONE_USERS_TRIES if len(track.users) == 1 and not track.unknown and not {"root", ""} & track.users.keys() else FAST_TRIES
+    one_person = len(track.users) == 1 and not track.unknown and not (_BAIT | {"root", ""}) & track.users.keys()
+    enough = ONE_USERS_TRIES if one_person else FAST_TRIES
     if track.tries < enough:
         return False
     most = max([*track.users.values(), *track.unknown.values()], default=0)
@@ -204,10 +205,11 @@ def _guesses(track: Track) -> Iterable[Attack]:
 
 
 def _scans(track: Track) -> Iterable[Attack]:
-    if not track.probing:
+    probes = track.probes
+    if probes is None or not probes.many:
         return
-    ports = f"{len(track.ports)} closed ports" if track.ports else f"{track.probes} connections without a login"
-    yield _attack("port_scan", track.source, f"{ports}", (track.probe_first_at, track.probe_last_at), track.probes, track.probe_quotes)
+    text = f"{len(probes.ports)} closed ports" if probes.ports else f"{probes.count} connections without a login"
+    yield _attack("port_scan", track.source, text, (probes.first_at, probes.last_at), probes.count, probes.quotes)
 
 
 def _logins(track: Track) -> Iterable[Attack]:
