@@ -158,6 +158,7 @@ def test_a_login_after_many_failures_is_a_break_in() -> None:
     report = scan("\n".join([*_failures(9), login]))
     assert kinds(report) == {("break_in", "192.0.2.7"), ("brute_force", "192.0.2.7")}
     assert report.findings[0].severity == "critical"
+    assert "lock the account" in report.findings[0].as_finding().fix
     assert "Accepted password" in report.findings[0].evidence[-1].quote
 
 
