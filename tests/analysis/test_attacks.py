@@ -158,6 +158,7 @@ def test_a_login_after_many_failures_is_a_break_in() -> None:
     report = scan("\n".join([*_failures(9), login]))
     assert kinds(report) == {("break_in", "192.0.2.7"), ("brute_force", "192.0.2.7")}
     assert report.findings[0].severity == "critical"
+    assert "lock the account" in report.findings[0].as_finding().fix
     assert "Accepted password" in report.findings[0].evidence[-1].quote
 
 
@@ -258,3 +259,40 @@ def test_a_stream_without_end_is_read_in_constant_memory(monkeypatch: pytest.Mon
 
     peak(20)  # caches fill
     assert peak(200) < 1.5 * peak(50)
+
+
+PIECES = (
+    "Failed password for {user} from {a} port 9 ssh2",
+    "Failed password for invalid user {user} from {a} port 9 ssh2",
+    "Invalid user {user} from {a} port 9",
+    "Accepted password for {user} from {a} port 9 ssh2",
+    "Accepted publickey for {user} from {a} port 9 ssh2",
+    "Connection closed by {a} port 9 [preauth]",
+    "Connection closed by authenticating user {user} {a} port 9 [preauth]",
+    "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={a}  user={user}",
+    "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost={a}  user={user}",
+    "Did not receive identification string from {a} port 9",
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(PIECES), st.sampled_from(["root", "ada", "x"]), st.integers(1, 5), st.integers(1, 9), st.integers(0, 9000)
+        ),
+        max_size=120,
+    )
+)
+def test_what_is_found_stands_in_the_log(events: list[tuple[str, str, int, int, int]]) -> None:
+    lines = [
+        f"{datetime.fromtimestamp(START + s, UTC):%b %d %H:%M:%S} h sshd[{pid}]: {piece.format(user=user, a=f'192.0.2.{a}')}"
+        for piece, user, a, pid, s in events
+    ]
+    report = scan("\n".join(lines))
+    shown = {" ".join(line.split()) for line in lines}
+    tried = {f"192.0.2.{a}" for piece, _, a, _, _ in events if "publickey" not in piece}
+    assert report.attackers() <= tried
+    for found in report.findings:
+        assert 0 < found.count <= 3 * len(lines)
+        assert START <= (found.first_at or 0) <= (found.last_at or 0) <= START + 9000
+        assert all(quote.quote in shown for quote in found.evidence)

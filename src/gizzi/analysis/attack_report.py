@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from gizzi.analysis.attempts import Place
-from gizzi.analysis.report import RANK, Evidence, Severity, evidence
+from gizzi.analysis.report import RANK, Evidence, Finding, Severity, evidence
 from gizzi.analysis.tracks import FAST_TRIES, QUOTES, Track
 from gizzi.clock import duration_text, iso
 from gizzi.readers.authlog import Event
@@ -34,12 +34,24 @@ SEVERITY: dict[str, Severity] = {
     **dict.fromkeys(("brute_force", "distributed", "user_enumeration", "rpc_abuse"), "medium"),
     **dict.fromkeys(("slow_brute_force", "invalid_user", "port_scan", "peer_abuse"), "low"),
 }
+_KEYS_ONLY = "accept keys only (PasswordAuthentication no), and let SSH in from the administrators' network alone"
+FIXES: dict[str, str] = {
+    **dict.fromkeys(("brute_force", "slow_brute_force", "distributed", "user_enumeration", "invalid_user"), _KEYS_ONLY),
+    "break_in": "lock the account and end its sessions; then look for keys, accounts, timers and binaries that are new since",
+    "root_login": "PermitRootLogin prohibit-password",
+    "sudo_abuse": "ask whoever owns the account; look at its sessions, and at who else may use it",
+    "port_scan": "nothing, where the firewall is right: `gizzi scan firewall` tells",
+    "equivocation": "restart nothing: find the second node that runs with these keys, and stop that one",
+    "peer_abuse": "nothing for one peer; for many, look at the node's version, chain specification and bootnodes",
+    "rpc_abuse": "close the RPC to strangers, or limit it (--rpc-rate-limit, --rpc-max-connections)",
+}
+"""What a person does about it."""
 MOST_FINDINGS = 500
 MOST_SOURCES_NAMED = 200
 NAMES = 4
 """So many names that do not exist are no slip of the fingers."""
 ONE_USERS_TRIES = 8
-"""Of one user that exists and is not root: fewer may be a person who has forgotten the password."""
+"""Of one user that exists, and has a name of its own: fewer may be a person who has forgotten the password."""
 STRANGE_TRIES = 3
 CROWD = 8
 CROWD_GAP_S = 6 * 3600.0
@@ -71,6 +83,13 @@ class Attack:
     sources: tuple[str, ...] = ()
     evidence: tuple[Evidence, ...] = ()
 
+    @property
+    def fix(self) -> str:
+        return FIXES[self.kind]
+
+    def as_finding(self) -> Finding:
+        return Finding(self.kind, self.severity, self.source, self.text, self.evidence, self.fix)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
@@ -83,6 +102,7 @@ class Attack:
             "users": list(self.users),
             "sources": list(self.sources),
             "evidence": [{"where": e.where, "quote": e.quote} for e in self.evidence],
+            "fix": self.fix,
         }
 
 
@@ -101,9 +121,19 @@ class ScanReport:
         """Every address that a finding names."""
         return frozenset(source for found in self.findings for source in (found.sources or (found.source,)))
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        found = (
+            ()
+            if self.events
+            else ("no line tells of a login, a connection or a node's trouble: are these the logs of sshd, sudo or a node?",)
+        )
+        lost = f"{self.dropped} sources were forgotten for want of room: those of which little was seen, the oldest first"
+        return (*found, lost) if self.dropped else found
+
     def as_json(self) -> dict[str, Any]:
         span = {"lines": self.lines, "events": self.events, "first_at": iso(self.first_at), "last_at": iso(self.last_at)}
-        return {**span, "dropped_sources": self.dropped, "findings": [found.as_json() for found in self.findings]}
+        return {**span, "unknown": list(self.unknown), "findings": [found.as_json() for found in self.findings]}
 
 
 @dataclass(slots=True)
@@ -175,7 +205,8 @@ def _over(track: Track) -> str:
 
 
 def _is_brute(track: Track) -> bool:
-    enough = ONE_USERS_TRIES if len(track.users) == 1 and not track.unknown and not {"root", ""} & track.users.keys() else FAST_TRIES
+    one_person = len(track.users) == 1 and not track.unknown and not (_BAIT | {"root", ""}) & track.users.keys()
+    enough = ONE_USERS_TRIES if one_person else FAST_TRIES
     if track.tries < enough:
         return False
     most = max([*track.users.values(), *track.unknown.values()], default=0)
@@ -204,21 +235,22 @@ def _guesses(track: Track) -> Iterable[Attack]:
 
 
 def _scans(track: Track) -> Iterable[Attack]:
-    if not track.probing:
+    probes = track.probes
+    if probes is None or not probes.many:
         return
-    ports = f"{len(track.ports)} closed ports" if track.ports else f"{track.probes} connections without a login"
-    yield _attack("port_scan", track.source, f"{ports}", (track.probe_first_at, track.probe_last_at), track.probes, track.probe_quotes)
+    text = f"{len(probes.ports)} closed ports" if probes.ports else f"{probes.count} connections without a login"
+    yield _attack("port_scan", track.source, text, (probes.first_at, probes.last_at), probes.count, probes.quotes)
 
 
 def _logins(track: Track) -> Iterable[Attack]:
     if track.break_in is not None:
         user, place, tries = track.break_in
-        text = f"logged in as {one_line(user, 64)} after {tries} failures: change its password, end its sessions, look at what it did"
+        text = f"logged in as {one_line(user, 64)} after {tries} failures"
         times = (track.first_at, max(place.at, track.last_at))
         yield _attack("break_in", track.source, text, times, tries, [*track.quotes[: QUOTES - 1], place], users=_names([user]))
     elif track.root_login is not None:
         place = track.root_login
-        text = "root logged in with a password: allow keys only (PermitRootLogin prohibit-password)"
+        text = "root logged in with a password"
         yield _attack("root_login", track.source, text, (place.at, place.at), 1, [place], users=("root",))
 
 
@@ -265,7 +297,7 @@ def _of_side(side: Side) -> Attack | None:
             text = "root logged in at the console"
             return _attack("root_login", side.subject, text, times, side.count, side.quotes, users=("root",))
         case "equivocation":
-            text = "an authority signed twice: look at once whether a second node runs with its keys"
+            text = "an authority signed twice: a second node may run with its keys"
             return _attack("equivocation", side.subject, text, times, side.count, side.quotes)
         case "peer_abuse" | "rpc_abuse" as kind if side.count >= SIDE_TIMES[kind]:
             text = "the node banned this peer" if kind == "peer_abuse" else "the node refused calls: too many, too large or unsafe ones"

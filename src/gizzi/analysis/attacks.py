@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from gizzi.analysis.attack_report import Attack, ScanReport, Side, findings
 from gizzi.analysis.attempts import Attempt, Attempts, Place
-from gizzi.analysis.tracks import Track, Tracks
+from gizzi.analysis.tracks import Tracks
 from gizzi.readers.authlog import Event, event_of
 from gizzi.readers.logline import MAX_LINE_CHARS, Parts, Times, split_line
 
@@ -170,4 +170,3 @@ def is_own(source: str) -> bool:
 
 
 _OWN = tuple(ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"))
-__all__ = ["Attack", "Scan", "ScanReport", "Track", "scan_logs_for_attacks"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gizzi.analysis.firewall_fix import Fixes
 from gizzi.analysis.packets import Fate, Packet, fate_of, shadowed
 from gizzi.analysis.report import Evidence, Finding, Report, Severity, evidence, report
 from gizzi.readers import iptables, nftables, ufw
-from gizzi.readers.rules import Rule, RuleSet, UnreadableRules
+from gizzi.readers.rules import Chain, Rule, RuleSet, UnreadableRules
 
 IP = {4: "IPv4", 6: "IPv6"}
 
@@ -60,7 +60,8 @@ def review(rules: RuleSet, ports: Ports) -> Report:
     if open_by_policy:
         versions = " and ".join(IP[family] for family in open_by_policy)
         text = f"what no rule decides is let in, over {versions}: every port that somebody opens later is open to the world"
-        found.append(Finding("default_accept", "high", "input", text, _policies(rules), fixes.default_drop(open_by_policy)))
+        fix = "\n".join([*_before_drop(rules, ports, open_by_policy, fixes), fixes.default_drop(open_by_policy)])
+        found.append(Finding("default_accept", "high", "input", text, _policies(rules), fix))
     missing = frozenset(rules.shown - filtered) if filtered else frozenset()
     if missing:
         versions = " and ".join(IP[family] for family in sorted(missing))
@@ -142,6 +143,31 @@ def _unanswered(rules: RuleSet, families: frozenset[int], doubts: dict[Rule, Non
         versions = " and ".join(IP[family] for family in cut)
         text = f"answers to the host's own connections are dropped over {versions}: no rule accepts the states established and related"
         yield Finding("no_established", "high", "input", text, _policies(rules), fixes.established(cut))
+
+
+def _before_drop(rules: RuleSet, ports: Ports, families: list[int], fixes: Fixes) -> Iterator[str]:
+    """What has to be accepted first, where the policy alone lets it in now: or closing it would lock people out, and the node off."""
+    shut = replace(rules, chains={name: _shut(chain) for name, chain in rules.chains.items()})
+    if rules.syntax != "ufw":
+        if any(fate_of(Packet(family, "tcp", 50_001, "established"), shut).verdict == "drop" for family in families):
+            yield fixes.established(families)
+        if not any(rule.verdict == "accept" and rule.interfaces == ("lo",) for chain in rules.chains.values() for rule in chain.rules):
+            yield fixes.loopback(families)
+    for port in ports.p2p:
+        if any(fate_of(Packet(family, "tcp", port), shut).verdict == "drop" for family in families):
+            yield fixes.open(port, families)
+    for port in ports.ssh:
+        if not any(_lets_ssh_in(rule, port) for chain in rules.chains.values() for rule in chain.rules):
+            yield fixes.admit(port, families)
+
+
+def _shut(chain: Chain) -> Chain:
+    return replace(chain, policy="drop" if chain.policy is not None else None)
+
+
+def _lets_ssh_in(rule: Rule, port: int) -> bool:
+    named = rule.ports is not None and any(first <= port <= last for first, last in rule.ports)
+    return rule.verdict == "accept" and (named or (rule.ports is None and rule.sources is not None))
 
 
 def _no_firewall(rules: RuleSet, fixes: Fixes) -> Finding:

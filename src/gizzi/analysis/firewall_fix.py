@@ -74,8 +74,22 @@ class Fixes:
         chains = self._chains(families, all_of_them=True)
         return _lines(f"nft insert rule {chain} {only}ct state established,related accept" for chain, only in chains)
 
+    def loopback(self, families: Sequence[int]) -> str:
+        if self._syntax == "iptables":
+            return _lines(f"{p} -I INPUT -i lo -j ACCEPT" for p in _programs(families))
+        return _lines(f"nft insert rule {chain} {only}iifname lo accept" for chain, only in self._chains(families, all_of_them=True))
+
+    def admit(self, port: int, families: Sequence[int]) -> str:
+        """Let the administrators in, by the IP version that they use."""
+        if self._syntax == "ufw":
+            return f"ufw prepend allow from {ADMIN} to any port {port} proto tcp"
+        if self._syntax == "iptables":
+            return f"{_programs(families)[0]} -I INPUT -s {ADMIN} -p tcp --dport {port} -j ACCEPT"
+        version = "ip" if families[0] == 4 else "ip6"
+        chains = self._chains(families[:1], all_of_them=True)
+        return _lines(f"nft insert rule {chain} {version} saddr {ADMIN} tcp dport {port} accept" for chain, _ in chains)
+
     def default_drop(self, families: Sequence[int]) -> str:
-        """To be done last: after the rules for SSH, for p2p and for answers."""
         if self._syntax == "ufw":
             return "ufw default deny incoming"
         if self._syntax == "iptables":

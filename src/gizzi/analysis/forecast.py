@@ -80,6 +80,10 @@ class ForecastReport:
     outlooks: tuple[Outlook, ...]
     findings: tuple[Finding, ...]
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        return tuple(outlook.text() for outlook in self.outlooks if outlook.unknown)
+
     def as_json(self) -> dict[str, Any]:
         return {"outlooks": [o.as_json() for o in self.outlooks], "findings": [finding.as_json() for finding in self.findings]}
 

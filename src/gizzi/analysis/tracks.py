@@ -24,6 +24,39 @@ QUOTES = 3
 
 
 @dataclass(slots=True)
+class Probes:
+    """A source's connections that never try to log in, and the ports that the firewall closed to it, with when."""
+
+    first_at: float
+    last_at: float
+    count: int = 0
+    many: bool = False
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
+    ports: dict[str, float] = field(default_factory=dict)
+    quotes: list[Place] = field(default_factory=list)
+
+    def observe(self, place: Place, port: str) -> None:
+        """port: "" where it is not known."""
+        at = place.at
+        self.first_at, self.last_at = min(self.first_at, at), max(self.last_at, at)
+        self.count += 1
+        if port:
+            self._port(port, at)
+        else:
+            self.recent.append(at)
+            self.many = self.many or (len(self.recent) == BURST and max(self.recent) - min(self.recent) <= BURST_WITHIN_S)
+        if len(self.quotes) < QUOTES:
+            self.quotes.append(place)
+
+    def _port(self, port: str, at: float) -> None:
+        if self.ports and at - max(self.ports.values()) > BURST_WITHIN_S:
+            self.ports.clear()
+        if len(self.ports) < MOST_USERS:
+            self.ports[port] = at
+        self.many = self.many or len(self.ports) >= PORTS
+
+
+@dataclass(slots=True)
 class Track:
     """One source. Times are epoch seconds. users: tries by name; unknown: names that do not exist. break_in: the login that followed."""
 
@@ -37,13 +70,7 @@ class Track:
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=FAST_TRIES))
     quotes: list[Place] = field(default_factory=list)
     newest: Place | None = None
-    probes: int = 0
-    probing: bool = False
-    probed: deque[float] = field(default_factory=lambda: deque(maxlen=BURST))
-    probe_quotes: list[Place] = field(default_factory=list)
-    probe_first_at: float = 0.0
-    probe_last_at: float = 0.0
-    ports: dict[str, float] = field(default_factory=dict)
+    probes: Probes | None = None
     doubtful_name: bool = False
     break_in: tuple[str, Place, int] | None = None
     root_login: Place | None = None
@@ -80,28 +107,20 @@ class Track:
             bounded.clear()
 
     def probe(self, place: Place, port: str = "") -> None:
-        self.probe_first_at = min(self.probe_first_at, place.at) if self.probes else place.at
-        self.probe_last_at = max(self.probe_last_at, place.at) if self.probes else place.at
-        self.probes += 1
-        if port:
-            self._port(port, place.at)
-        else:
-            self.probed.append(place.at)
-            self.probing = self.probing or (len(self.probed) == BURST and max(self.probed) - min(self.probed) <= BURST_WITHIN_S)
-        if len(self.probe_quotes) < QUOTES:
-            self.probe_quotes.append(place)
-
-    def _port(self, port: str, at: float) -> None:
-        if self.ports and at - max(self.ports.values()) > BURST_WITHIN_S:
-            self.ports.clear()
-        if len(self.ports) < MOST_USERS:
-            self.ports[port] = at
-        self.probing = self.probing or len(self.ports) >= PORTS
+        if self.probes is None:
+            self.probes = Probes(place.at, place.at)
+        self.probes.observe(place, port)
 
     @property
     def speaks(self) -> bool:
         """Whether it is worth a finding by itself."""
-        return self.fast or self.probing or self.break_in is not None or self.root_login is not None or len(self.unknown) >= FAST_TRIES
+        return (
+            self.fast
+            or (self.probes is not None and self.probes.many)
+            or self.break_in is not None
+            or self.root_login is not None
+            or len(self.unknown) >= FAST_TRIES
+        )
 
 
 class Tracks:

@@ -95,7 +95,7 @@ def _attack_lines(attack: Attack) -> Iterator[RenderableType]:
     rows += [_row("when", _when(attack))] if attack.first_at is not None else []
     rows += [_row("users", ", ".join(attack.users))] if attack.users else []
     rows += [_row("sources", ", ".join(attack.sources[:10]) + (", …" if len(attack.sources) > 10 else ""))] if attack.sources else []
-    yield grid([*rows, *_evidence(attack.evidence)])
+    yield grid([*rows, *_evidence(attack.evidence), _row("to do", attack.fix)])
 
 
 def _when(attack: Attack) -> str:
@@ -118,10 +118,8 @@ def _evidence(found: Sequence[Evidence]) -> list[list[RenderableType]]:
 def _scan_foot(report: ScanReport) -> Iterator[RenderableType]:
     span = f", {_time(report.first_at)} to {_time(report.last_at)}" if report.first_at and report.last_at else ""
     yield Text(f"{len(report.findings)} findings in {report.lines} lines, {report.events} of them about logins or misbehaviour{span}")
-    if not report.events:
-        yield text("no line tells of a login, a connection or a node's trouble: are these the logs of sshd, sudo or a node?", "dim")
-    if report.dropped:
-        yield text(f"{report.dropped} sources were forgotten for want of room: those of which little was seen, the oldest first", "dim")
+    for line in report.unknown:
+        yield Text.assemble(("unknown", "magenta"), " ", clean(line))
 
 
 def _finding_lines(finding: Finding) -> Iterator[RenderableType]:
