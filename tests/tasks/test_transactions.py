@@ -149,9 +149,7 @@ async def test_what_cannot_be_read_is_said(runner: Runner, chain: SmallChain) ->
     chain.add((None, REMARK))
     chain.blocks[2][0].append("0x280403ff")
     items = await found(runner)
-    assert [item.text for item in items] == [
-        "1 blocks could not be read and 1 extrinsics could not be decoded; what they hold is unknown"
-    ]
+    assert [item.text for item in items] == ["1 blocks could not be read and 1 extrinsics could not be decoded; what they hold is unknown"]
     chain.metadata = "0x6d657461ff"
     assert "what its blocks hold is unknown" in (await found(runner))[0].text
 

@@ -36,7 +36,14 @@ async def test_where_every_chain_has_room_it_is_allowed() -> None:
 
 @in_virtual_time
 async def test_the_other_chains_quorum_counts() -> None:
-    rooms = [(21, [61, 62, 63], "allow"), (21, [61, 62, 63, 64], "ask"), (4, [], "ask"), (10, [], "allow"), (10, [61], "ask"), (10, [60], "allow")]
+    rooms = [
+        (21, [61, 62, 63], "allow"),
+        (21, [61, 62, 63, 64], "ask"),
+        (4, [], "ask"),
+        (10, [], "allow"),
+        (10, [61], "ask"),
+        (10, [60], "allow"),
+    ]
     for others, missing, permission in rooms:
         scene = Scene()
         shared(scene, {"number": 60})
@@ -57,7 +64,11 @@ async def test_a_chain_nobody_sees_asks_and_its_session_change_waits() -> None:
     scene.world.says[60] = lambda now: None
     assert (await answer(scene))[0] == "ask"
     scene.world.says[60] = lambda now: well(60, now, chain="side", facts={"up": True, "in_session_change": True})
-    assert await answer(scene) == ("ask", "the session is changing (in_session_change); its host also serves side, where it counts as well", True)
+    assert await answer(scene) == (
+        "ask",
+        "the session is changing (in_session_change); its host also serves side, where it counts as well",
+        True,
+    )
 
 
 @in_virtual_time
