@@ -24,7 +24,7 @@ LAYERS: list[set[str]] = [
     {"__init__"},
     {"sources", "actions", "notifiers", "tasks", "workflows", "panels"},
     {"models"},
-    {"memory", "roles"},
+    {"memory", "roles", "consensus_day"},
     {"engine"},
     {"app"},
     {"sim", "serving", "screen"},

@@ -11,6 +11,11 @@ from gizzi.cli.commands import ASK, OPTIONS, PRACTISE, Config, Json, app
 
 learning = typer.Typer(help="Learn from outcomes which model answers what.", invoke_without_command=True, **OPTIONS)
 evaluation = typer.Typer(help="Measure how well models are chosen.", invoke_without_command=True, **OPTIONS)
+catalogue = typer.Typer(
+    help="List the models with their tier, price and whether they can be reached; and what an Ollama server has besides.",
+    invoke_without_command=True,
+    **OPTIONS,
+)
 costs = typer.Typer(help="Show what models cost this month, and what is left.", invoke_without_command=True, **OPTIONS)
 
 
@@ -58,12 +63,27 @@ def route(
     return show_route(config, question, critical=critical, private=private, model=model, as_json=as_json)
 
 
-@app.command(rich_help_panel=ASK)
-def models(as_json: Json = False, config: Config = None) -> int:
+@catalogue.callback()
+def models(context: typer.Context, as_json: Json = False, config: Config = None) -> int | None:
     """List the models with their tier, price and whether they can be reached; and what an Ollama server has besides."""
+    if context.invoked_subcommand is not None:
+        return None
     from gizzi.cli.models import show_models
 
     return show_models(config, as_json=as_json)
+
+
+@catalogue.command("adopt")
+def adopt_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An enacted result of `gizzi propose tally`.")],
+    trust: Annotated[list[str] | None, typer.Option("--trust", metavar="KEY", help="A public key whose counting you believe.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Write it without asking.")] = False,
+    config: Config = None,
+) -> int:
+    """Add the model of an enacted proposal: write its row into the plugins folder. The votes are counted again first."""
+    from gizzi.cli.propose import adopt
+
+    return adopt(config, file, trust=trust or [], yes=yes)
 
 
 @app.command(rich_help_panel=ASK)
@@ -168,6 +188,7 @@ def eval_questions(as_json: Json = False, config: Config = None) -> int:
     return eval_questions(config, as_json=as_json)
 
 
+app.add_typer(catalogue, name="models", rich_help_panel=ASK)
 app.add_typer(costs, name="costs", rich_help_panel=ASK)
 app.add_typer(learning, name="learn", rich_help_panel=ASK)
 app.add_typer(evaluation, name="eval", rich_help_panel=PRACTISE)

@@ -113,6 +113,16 @@ class Runtime:
             raise SourceError("unreadable", "the extrinsic does not hold one call")
         return Extrinsic(call, signer)
 
+    def call(self, raw: object) -> Call:
+        """One call by itself, as a proposal holds it."""
+        kind = self._types.call
+        if kind is None:
+            raise SourceError("unreadable", "the runtime does not say what its calls are")
+        found = self._types.decode_all(kind, raw_bytes(raw))
+        if not isinstance(found, Call):
+            raise SourceError("unreadable", "this is no call")
+        return found
+
     def _part(self, name: str, cursor: Cursor) -> Any:
         kind = self._metadata.extrinsic.get(name)
         if kind is None:

@@ -182,11 +182,13 @@ class Types:
         return Call(pallet.name, variant.name, dict(zip(names, values, strict=True)))
 
     def encode_key(self, number: int, value: Any) -> bytes:
-        """A storage key: a whole number, or bytes as 0x… (an account, a hash)."""
+        """A storage key: a whole number, bytes as 0x… (an account, a hash), or a list of such for a tuple."""
         kind = self.kind(number)
         for _ in range(DEEPEST):
             if kind.shape in ("struct", "tuple") and len(kind.of) == 1:
                 kind = self.kind(kind.of[0])
+        if kind.shape == "tuple" and isinstance(value, list) and len(value) == len(kind.of):
+            return b"".join(self.encode_key(of, one) for of, one in zip(kind.of, value, strict=True))
         if kind.shape == "primitive" and isinstance(value, int) and 0 <= value < 256 ** _WIDTHS.get(kind.primitive, 0):
             return value.to_bytes(_WIDTHS[kind.primitive], "little")
         if kind.shape == "array" and isinstance(value, str) and len(value) == 2 + 2 * kind.length:

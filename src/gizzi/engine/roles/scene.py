@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+
+from sqlalchemy import select
 
 from gizzi.clock import Clock
 from gizzi.config import Chain, Settings, Validator
@@ -14,6 +18,7 @@ from gizzi.fleet.view import ChainView, ValidatorView
 from gizzi.memory.memory import Memory
 from gizzi.reach import Reach
 from gizzi.store import Store
+from gizzi.store.ledger_schema import spent_days
 
 LONGEST_OUTPUT_BYTES = 4_000_000
 
@@ -66,3 +71,9 @@ class Scene:
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
         """One JSON-RPC call to its node. Raises SourceError."""
         return await self.reach.node.rpc(validator, method, *params)
+
+    async def models_usd(self, days: int) -> Decimal:
+        """What models have cost in the last so many days, today included; where a cost is not known, its estimate."""
+        first = datetime.fromtimestamp(self.now - (days - 1) * 86_400, UTC).date().isoformat()
+        query = select(spent_days.c.usd).where(spent_days.c.day >= first)
+        return await self.store.run(lambda connection: sum((Decimal(usd) for usd in connection.execute(query).scalars()), Decimal(0)))

@@ -1,0 +1,1 @@
+"""Consensus Day: a network decides by signed, stake-weighted votes which models join. Pure: files in, findings out."""
