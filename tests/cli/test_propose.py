@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gizzi.cli import propose
+from gizzi.cli.words import settings_of
 from gizzi.consensus_day.tally import vote
 from gizzi.errors import UsageError
 from gizzi.memory.keys import Signer
+from tools.providers import chat, provider
 
 ROW = """
 [providers.acme]
@@ -117,3 +119,30 @@ def test_files_that_hold_no_votes(folder: Path) -> None:
         (folder / "odd.json").write_text(content)
         with pytest.raises(UsageError):
             propose.tally(folder / "gizzi.toml", folder / "odd.json", proposal=None, stakes=None, to=None, as_json=True)
+
+
+async def test_a_model_that_can_be_reached_is_asked_our_questions_and_paid_for(folder: Path) -> None:
+    async with provider(chat("Fine.", {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110})) as fake:
+        row = f"""
+[providers.near]
+api = "openai"
+url = "{fake.url}/v1"
+[models."near/small"]
+tier = "standard"
+price = {{ input = 1, output = 10 }}
+"""
+        settings = settings_of(folder / "gizzi.toml")
+        model, catalogue = propose._proposed(settings, row)
+        said = await propose._evaluation(settings, catalogue, model, row)
+    assert (said["questions"], said["answered"], said["failed"]) == (200, 200, 0)
+    assert fake.calls == 200 and said["cost_usd"] == "0.0400"
+
+
+async def test_one_that_never_answers_is_not_evaluated(folder: Path) -> None:
+    async with provider(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n") as fake:
+        provider_row = f'[providers.near]\napi = "openai"\nurl = "{fake.url}/v1"\n'
+        row = provider_row + '[models."near/small"]\ntier = "standard"\nprice = { input = 1, output = 1 }\n'
+        settings = settings_of(folder / "gizzi.toml")
+        model, catalogue = propose._proposed(settings, row)
+        said = await propose._evaluation(settings, catalogue, model, row)
+    assert said.startswith("not evaluated: ") and fake.calls < 30

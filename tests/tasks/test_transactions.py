@@ -192,3 +192,18 @@ def test_sums_are_exact_and_unknown_balances_drain_nothing() -> None:
     assert judge_sent(One(), None, None, None) == (False, False)  # type: ignore[arg-type]
     assert judge_sent(One(), 100, 90_000, None) == (True, True)  # type: ignore[arg-type]
     assert judge_sent(One(), 101, 91_000, None) == (False, False)  # type: ignore[arg-type]
+
+
+async def test_a_node_that_has_pruned_its_state_says_so(runner: Runner, chain: SmallChain) -> None:
+    for _ in range(30):
+        chain.add((None, REMARK))
+    answer = chain.rpc
+
+    async def pruned(validator: Any, method: str, *params: Any) -> Any:
+        if method == "state_getStorage" and int(params[1], 16) <= 20:
+            raise SourceError("rpc", "state already discarded")
+        return await answer(validator, method, *params)
+
+    chain.rpc = pruned  # type: ignore[method-assign]
+    (item,) = await found(runner)
+    assert item.severity == "medium" and item.text.startswith("20 blocks could not be read (a node keeps the state of 256 blocks")

@@ -38,7 +38,8 @@ LONGEST_FILE_BYTES = 50_000_000
 LONGEST_ROW = 20_000
 SHARES = {"local": 70, "standard": 20, "frontier": 10}
 """Percent of questions that a tier takes, in the three-tier plan."""
-FAILURES_IN_A_ROW = 5
+MOST_FAILURES = 5
+"""After so many without one answer nobody goes on asking."""
 NOT_EVALUATED = "not evaluated"
 
 
@@ -151,17 +152,16 @@ async def _evaluation(settings: Settings, catalogue: Catalogue, model: Model, ro
     loaded.model_rows.append(("the proposal", tomllib.loads(row, parse_float=Decimal)))
     router = Router(settings, registry=loaded)
     asked = [question for half in HALVES for question in questions(half)]
-    times, costs, failed, in_a_row = list[float](), list[Decimal | None](), 0, 0
+    times, costs, failures = list[float](), list[Decimal | None](), list[str]()
     try:
         for question in asked:
             try:
                 answer = await router.ask(question.text, model=model.id, kind="evaluation")
             except GizziError as error:
-                failed, in_a_row = failed + 1, in_a_row + 1
-                if in_a_row == FAILURES_IN_A_ROW and not times:
-                    return f"{NOT_EVALUATED}: {clean(error, 200)}"
+                failures.append(clean(error, 200))
+                if len(failures) == MOST_FAILURES and not times:
+                    return f"{NOT_EVALUATED}: {failures[0]}"
                 continue
-            in_a_row = 0
             times.append(answer.time_s)
             costs.append(answer.cost_usd)
     finally:
@@ -170,7 +170,7 @@ async def _evaluation(settings: Settings, catalogue: Catalogue, model: Model, ro
     return {
         "questions": len(asked),
         "answered": len(times),
-        "failed": failed,
+        "failed": len(failures),
         "median_s": f"{median(times):.2f}",
         "cost_usd": format(sum(known, Decimal(0)), "f") if len(known) == len(costs) else "unknown",
         "note": "whether an answer is right is not judged: the questions say which tier they need, not what to answer",

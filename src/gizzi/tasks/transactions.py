@@ -13,7 +13,8 @@ from gizzi import Chain, ReportItem, Scene, SourceError, UsageError, Validator, 
 from gizzi.tasks import _suspicious as look
 from gizzi.tasks._chain import Block, ChainReader, mapping, number_of, open_chain, unread
 
-FIRST_TIME, MOST_BLOCKS = 300, 3600
+FIRST_TIME, MOST_BLOCKS = 250, 3600
+"""A node keeps the state, and so the events, of its last 256 blocks unless it is told to keep more."""
 AT_ONCE = 8
 MOST_BALANCES = 200
 MOST_OF_A_KIND = 20
@@ -26,7 +27,7 @@ _Severity = Literal["low", "medium", "high", "critical"]
 
 @task("analyze_suspicious_transactions")
 async def analyze_suspicious_transactions(scene: Scene, blocks: str | None, large: str | None) -> list[ReportItem]:
-    """Reads the blocks since the last report (the first time 300; `blocks` says another number, at most 3600) and reports sudo calls,
+    """Reads the blocks since the last report (the first time 250; `blocks` says another number, at most 3600) and reports sudo calls,
     large transfers (0.1 % of all there is, or `large` tokens) and draining ones, changes of session keys, payee and commission, new
     proxies, bursts, offences and runtime upgrades. What a note in the memory or a maintenance window speaks of counts as announced.
     A validator's stash stands in its label `stash`."""
@@ -89,7 +90,8 @@ async def _of_chain(reader: ChainReader, span: range, tokens: _Tokens, large: st
              for who, n in look.bursts(found)]  # fmt: skip
     items = _items(reader, seen, ours, notes)
     undecoded = sum(extrinsic is None for block in found for extrinsic in block.extrinsics)
-    gaps = [f"{lost} blocks could not be read"] if lost else []
+    pruned = " (a node keeps the state of 256 blocks by default: read one with --state-pruning archive, or run this more often)"
+    gaps = [f"{lost} blocks could not be read{pruned * (lost > AT_ONCE)}"] if lost else []
     gaps += [f"{undecoded} extrinsics could not be decoded"] if undecoded else []
     if gaps:
         items.append(ReportItem(f"{' and '.join(gaps)}; what they hold is unknown", "medium", reader.about))
