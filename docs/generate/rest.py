@@ -28,9 +28,13 @@ document is at `/openapi.json`. Questions
 `Authorization: Bearer` with the token of `[api] token_env` or of one of `[[api.tokens]]`; the daemon refuses to listen there without one.
 `[api] public_status = true` opens `GET /api/network/status`, and nothing else, to everybody.
 
-**Errors** are problem details (RFC 9457, `application/problem+json`): 401 without the right token, 404 where there is no such thing, 422
-where something asked for is not well formed, 503 where the store fails. Under `/v1/` they have OpenAI's form instead, with 400 where a
-request is not well formed, 404 for an unknown model and 503 where no model could answer.
+**Lists** come in pages: `limit` and `offset`, with the next page's address in `Link`, and an `ETag` that, sent as `If-None-Match`, is
+answered with 304 where nothing has changed.
+
+**Errors** are problem details (RFC 9457, `application/problem+json`): 401 without the right token, 403 where a viewer's is not enough,
+404 where there is no such thing, 409 where it is over or answered already, 422 where something asked for is not well formed, 429 where
+changes come too fast (`Retry-After` says when to go on), 503 where the store fails or no model could answer. Under `/v1/` they have
+OpenAI's form instead, with 400 where a request is not well formed, 404 for an unknown model and 503 where no model could answer.
 
 ```sh
 curl -s http://127.0.0.1:8080/api/network/status
