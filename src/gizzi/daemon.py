@@ -37,7 +37,7 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
     files = open_files_check(len(app.watch.validators))
     if not files["ok"]:
         log.warning("open_files", text=files["text"])
-    api = ApiServer(app, listen, lambda open_reads: create_pages(app, open_reads=open_reads))
+    api = ApiServer(app, listen, lambda open_reads: create_pages(app, open_reads=open_reads, panels=app.panels.shown))
     try:
         await app.claim()
         await app.say_api(api.url)

@@ -45,10 +45,10 @@ async def test_approve_once(api: Api) -> None:
     status, listed = await api.get("/api/approvals")
     assert status == 200 and [one["id"] for one in listed] == [name]
     both = await asyncio.gather(*(post(api, f"/api/approvals/{name}/approve", why="go") for _ in range(2)))
-    assert sorted(status for status, _ in both) == [200, 422], both
+    assert sorted(status for status, _ in both) == [200, 409], both
     decided = next(body for status, body in both if status == 200)
     assert (decided["state"], decided["decided_by"], decided["why"]) == ("approved", "operator", "go")
-    assert "already (by operator)" in next(body for status, body in both if status == 422)["detail"]
+    assert "already (by operator)" in next(body for status, body in both if status == 409)["detail"]
     assert await api.get("/api/approvals") == (200, [])
     assert [one["id"] for one in (await api.get("/api/approvals?all=true"))[1]] == [name]
 

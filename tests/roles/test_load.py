@@ -132,7 +132,7 @@ def test_a_folder_adds_roles_and_replaces_shipped_ones(tmp_path: Path) -> None:
     (folder / "disk.md").write_text(WHOLE)
     (folder / "mine.md").write_text("---\nname: on-call\ndescription: ours\n---\nOurs.")
     roles = load_roles(settings(tmp_path))
-    assert list(roles) == ["disk-watch", "on-call"] and roles["on-call"].persona == "Ours."
+    assert {"disk-watch", "on-call"} <= set(roles) and roles["on-call"].persona == "Ours."
     (folder / "twice.md").write_text(WHOLE)
     with pytest.raises(ConfigError, match=r"twice\.md: name: the role 'disk-watch' is already defined in .*disk\.md"):
         load_roles(settings(tmp_path))

@@ -36,7 +36,7 @@ class Webhook(BaseModel):
     model_config = ConfigDict(extra="ignore")
     version: Literal["4"] = Field(description="Of the webhook's format.")
     alerts: list[WebhookAlert] = Field(max_length=10_000, description="All alerts of one group.")
-    truncatedAlerts: int = Field(0, ge=0, description="How many Alertmanager left out.")
+    truncatedAlerts: int = Field(0, ge=0, strict=True, description="How many Alertmanager left out.")
 
 
 class Heard(BaseModel):
