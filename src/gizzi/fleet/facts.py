@@ -127,14 +127,14 @@ def twin_shows_soon(v: ValidatorView, fleet: ChainView) -> bool:
     if identity in fleet.votes.voted_at:
         return True
     looked_at = max(v.seen_at(way) or 0.0 for way in _WAYS)
-    return _votes_are_seen(fleet) and looked_at - gone_since < TWIN_AFTER_S + SHOWS_WITHIN_S
+    return fleet.votes.set_id is not None and looked_at - gone_since < TWIN_AFTER_S + SHOWS_WITHIN_S
 
 
 def _votes_for_it(v: ValidatorView, fleet: ChainView) -> bool:
-    """Whether the chain sees votes of it that it does not count itself: it is up, and its own counter stands still."""
+    """Whether the chain sees votes of it that it did not count itself when it was last read, and was up."""
     still_since = v.stands_since("prevotes_total")
     voted_at = fleet.votes.voted_at.get(v.config.authority_id or "")
-    if not v.up or v.prevotes_total is None or still_since is None or voted_at is None:
+    if _gone_since(v) is not None or still_since is None or voted_at is None:
         return False
     return voted_at > still_since + TWIN_AFTER_S
 

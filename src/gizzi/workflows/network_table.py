@@ -46,6 +46,8 @@ async def network_table(run: Run, settings: Settings, url: str = "", every: str 
                 try:
                     table = _table(await _status(session, place))
                 except GizziError as error:
+    import aiohttp
+
                     table.caption = one_line(str(error), 300)
                 live.update(table, refresh=True)
 
@@ -73,6 +75,8 @@ async def _status(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise GizziError(f"no Gizzi answers at {url} ({one_line(str(error) or type(error).__name__, 100)}); start `gizzi watch`") from None
     except (ValueError, KeyError, TypeError):
+    import aiohttp
+
         raise GizziError(f"{url} does not answer as Gizzi does; is it another server?") from None
 
 

@@ -72,9 +72,8 @@ async def test_what_was_decided_before_and_what_is_decided_now_are_begun_once() 
         scene.world.mended.clear()
         responder.hear(decided(1))
         await scene.until(lambda: len(scene.news) and "asked" in scene.kinds)
-        assert [row["run"] for row in scene.store.run_now(rows.unfinished)] == ["inc-1-2"], (
-            "decided anew: within the cooldown a person is asked"
-        )
+        (again,) = scene.store.run_now(rows.unfinished)
+        assert again["run"].startswith("inc-1-2-"), "decided anew: within the cooldown a person is asked"
 
 
 @in_virtual_time

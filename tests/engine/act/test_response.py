@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gizzi.engine.act import approvals, rows
-from gizzi.errors import OutcomeUnknown, SourceError, StoreError, UsageError
+from gizzi.errors import AlreadyOver, OutcomeUnknown, SourceError, StoreError
 from gizzi.store import switch
 from tools.acting import Scene, add_incident, change_incident, look_at, well
 from tools.watching import in_virtual_time
@@ -71,7 +71,7 @@ async def test_a_yes_is_used_once_and_recorded() -> None:
     ended = await scene.end()
     assert (ended["outcome"], ended["approved_by"], ended["verdict"]) == ("done", "anna", "resolved")
     assert (await scene.desk.approval(name))["state"] == "used"
-    with pytest.raises(UsageError, match="is used already"):
+    with pytest.raises(AlreadyOver, match="is used already"):
         await scene.desk.decide(name, yes=True, by="bert")
     assert scene.done == [6]
 
@@ -96,7 +96,7 @@ async def test_nobody_answers_is_expired_not_denied() -> None:
     assert scene.clock.now() - began == pytest.approx(600, abs=10)
     assert (await scene.desk.approval(name))["state"] == "expired"
     assert "nobody answered within 10 min" in ended["detail"] and scene.news[-1].needs_person and scene.done == []
-    with pytest.raises(UsageError, match="is expired already"):
+    with pytest.raises(AlreadyOver, match="is expired already"):
         await scene.desk.decide(name, yes=True, by="anna")
 
 
@@ -121,7 +121,7 @@ async def test_an_incident_that_resolves_needs_no_answer_any_more() -> None:
     ended = await scene.end()
     assert ended["detail"] == "the incident resolved by itself" and scene.done == [] and not scene.news[-1].needs_person
     assert (await scene.desk.approval(name))["state"] == "withdrawn"
-    with pytest.raises(UsageError, match="is withdrawn already"):
+    with pytest.raises(AlreadyOver, match="is withdrawn already"):
         await scene.desk.decide(name, yes=True, by="anna")
 
 

@@ -33,7 +33,7 @@ class Look:
     health: str = "unknown"
     alerts: Sequence[str] = field(default=())
     settles: bool = False
-    recovering: Sequence[int] = field(default=())
+    recovering: Sequence[int] = field(default_factory=list)
     version: str | None = None
     session_changed_at: float | None = None
 
