@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import aiohttp
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -28,6 +27,8 @@ async def network_table(run: Run, settings: Settings, url: str = "", every: str 
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         looks = looks or 1
+    import aiohttp
+
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(headers=headers, timeout=timeout, trust_env=False) as session:
         table = _table(await _status(session, place))
@@ -46,8 +47,6 @@ async def network_table(run: Run, settings: Settings, url: str = "", every: str 
                 try:
                     table = _table(await _status(session, place))
                 except GizziError as error:
-    import aiohttp
-
                     table.caption = one_line(str(error), 300)
                 live.update(table, refresh=True)
 
@@ -65,7 +64,9 @@ def _place(settings: Settings, url: str) -> tuple[str, dict[str, str]]:
     return f"http://{host}:{port}{path}", {"Authorization": f"Bearer {token.get_secret_value()}"} if token is not None else {}
 
 
-async def _status(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
+async def _status(session: Any, url: str) -> dict[str, Any]:
+    import aiohttp
+
     try:
         async with session.get(url, allow_redirects=False) as reply:
             if reply.status != 200:
@@ -75,8 +76,6 @@ async def _status(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise GizziError(f"no Gizzi answers at {url} ({one_line(str(error) or type(error).__name__, 100)}); start `gizzi watch`") from None
     except (ValueError, KeyError, TypeError):
-    import aiohttp
-
         raise GizziError(f"{url} does not answer as Gizzi does; is it another server?") from None
 
 
