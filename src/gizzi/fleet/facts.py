@@ -122,7 +122,9 @@ def twin_shows_soon(v: ValidatorView, fleet: ChainView) -> bool:
     """
     gone_since = _gone_since(v)
     identity = v.config.authority_id
-    if v.up or gone_since is None or identity is None or identity in fleet.absent_ids:
+    if v.up or gone_since is None or identity is None:
+        return False
+    if identity in fleet.absent_ids and _votes_are_seen(fleet):
         return False
     if identity in fleet.votes.voted_at:
         return True
