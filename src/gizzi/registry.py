@@ -147,6 +147,8 @@ def load(settings: Settings) -> Registry:
     for name in _BUILT_IN_MODULES:
         registry.add_module(importlib.import_module(name))
     for file in sorted(Path(settings.plugins.folder).glob("*.py")):
+        if file.name.startswith("test_"):
+            continue
         _try(registry, str(file), lambda file=file: _import_file(file))  # type: ignore[misc]
     for entry in entry_points(group="gizzi"):
         _try(registry, f"entry point {entry.name} = {entry.value}", entry.load)

@@ -247,4 +247,4 @@ class Store(Section):
 
 
 class Plugins(Section):
-    folder: str = Field("plugins", description="Every .py file here is loaded; relative to this file.")
+    folder: str = Field("plugins", description="Every .py file here is loaded, test_*.py apart; relative to this file.")

@@ -12,7 +12,7 @@ from typer.main import get_command
 
 ABOUT = "An on-call engineer for fleets of Substrate validators: it watches, finds the one cause, and says what to do."
 START, LOOK, ASK, ANSWER, PRACTISE = HEADINGS = "Start", "Look", "Ask", "Answer", "Practise"
-PARTS = ("models", "act", "memory", "roles", "workflow", "mcp", "scan", "propose")
+PARTS = ("models", "act", "memory", "roles", "workflow", "mcp", "scan", "propose", "service", "plugins", "tune")
 """The modules beside this one that add commands."""
 
 

@@ -33,19 +33,19 @@ def show_tail(config: Path | None, count: int, *, as_json: bool) -> int:
     async def read(memory: Memory) -> list[Stored]:
         return await memory.tail(count)
 
-    return _show(asyncio.run(_with(settings_of(config), read)), as_json=as_json)
+    return _show(asyncio.run(with_memory(settings_of(config), read)), as_json=as_json)
 
 
 def show_search(config: Path | None, words: str, count: int, *, as_json: bool) -> int:
     async def read(memory: Memory) -> list[Stored]:
         return await memory.search(words, count)
 
-    return _show(asyncio.run(_with(settings_of(config), read)), as_json=as_json)
+    return _show(asyncio.run(with_memory(settings_of(config), read)), as_json=as_json)
 
 
 def show_verification(config: Path | None, *, as_json: bool) -> int:
     """Exits with 1 where anything was changed."""
-    found = asyncio.run(_with(settings_of(config), Memory.verify))
+    found = asyncio.run(with_memory(settings_of(config), Memory.verify))
     if as_json:
         print_json(found.as_json())
     elif found.ok:
@@ -61,7 +61,7 @@ def show_verification(config: Path | None, *, as_json: bool) -> int:
 
 def export(config: Path | None, to: Path | None, *, as_json: bool) -> int:
     """All of it in the form of GLOBAL_MEMORY.md, or as JSON lines; raises UsageError where the file cannot be written."""
-    stored = asyncio.run(_with(settings_of(config), _all))
+    stored = asyncio.run(with_memory(settings_of(config), everything))
     lines = (json.dumps(entry.as_json()) + "\n" for entry in stored) if as_json else render(stored)
     if to is None:
         sys.stdout.writelines(lines)
@@ -95,7 +95,7 @@ def add_note(config: Path | None, words: str, *, validators: Sequence[int], tags
     async def add(memory: Memory) -> int:
         return await memory.add(entry)
 
-    number = asyncio.run(_with(settings_of(config), add, make=True))
+    number = asyncio.run(with_memory(settings_of(config), add, make=True))
     show(Text(f"remembered as entry {number}, signed by {who()}"))
     return 0
 
@@ -103,7 +103,7 @@ def add_note(config: Path | None, words: str, *, validators: Sequence[int], tags
 Answer = TypeVar("Answer")
 
 
-async def _with(settings: Settings, work: Callable[[Memory], Awaitable[Answer]], *, make: bool = False) -> Answer:
+async def with_memory(settings: Settings, work: Callable[[Memory], Awaitable[Answer]], *, make: bool = False) -> Answer:
     """Do that with the memory of the store. A look makes no store: where there is none, the memory is empty."""
     url = settings.store.url
     keys = keys_of(url, state_folder())
@@ -117,7 +117,7 @@ async def _with(settings: Settings, work: Callable[[Memory], Awaitable[Answer]],
         store.close()
 
 
-async def _all(memory: Memory) -> list[Stored]:
+async def everything(memory: Memory) -> list[Stored]:
     found: list[Stored] = []
     while piece := await memory.since(found[-1].number if found else 0, PIECE):
         found += piece

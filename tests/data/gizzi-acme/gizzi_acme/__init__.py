@@ -1,0 +1,1 @@
+"""An example of plugins in a package."""
