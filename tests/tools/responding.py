@@ -52,6 +52,9 @@ class Place:
         file = self.folder / "effects"
         return [int(line) for line in file.read_text().split()] if file.exists() else []
 
+    async def freshen(self, number: int) -> None:
+        """Nothing here is ever old."""
+
     async def look(self, number: int) -> Look | None:
         now = self.clock.now()
         return well(number, now, authorities=30_000) if number in self.effects() else look_at(number, now, authorities=30_000, missing=[])
