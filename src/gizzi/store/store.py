@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -25,6 +26,7 @@ from gizzi.store import schema
 T = TypeVar("T")
 LEASE_S = 20.0
 """A loop that has not renewed its lease for this long is taken for dead."""
+MIGRATE_AGAIN_S = 0.3
 LONGEST_S = 15.0
 """How long one transaction is awaited. It may still be carried out: what is written again then must not be there twice."""
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3, "tcp_user_timeout": 10_000}
@@ -266,11 +268,20 @@ def open_store(url: str) -> Store:
         event.listen(engine, "connect", _tune_sqlite)
     store = Store(engine, parsed.render_as_string(hide_password=True))
     try:
-        store.run_now(schema.migrate)
+        _migrate(store)
     except StoreError:
         store.close()
         raise
     return store
+
+
+def _migrate(store: Store) -> None:
+    """Once more where it fails: another process may have made the same new store at the same moment."""
+    try:
+        store.run_now(schema.migrate)
+    except StoreError:
+        time.sleep(MIGRATE_AGAIN_S)
+        store.run_now(schema.migrate)
 
 
 def _options(url: URL) -> dict[str, Any]:
