@@ -51,14 +51,14 @@ def _add_models(api: FastAPI, app: App) -> None:
 
 
 def _check_model(router: Router, name: str) -> None:
-    """Raises NotFound; UsageError where that model cannot be asked at all."""
+    """Raises NotFound, also where that model cannot be asked at all."""
     try:
         model = router.catalogue.find(name).id
     except UsageError as error:
         raise NotFound(str(error)) from None
     why_not = next(row["why_not"] for row in router.rows() if row["model"] == model)
     if why_not is not None:
-        raise UsageError(f"model: {model} cannot be asked: {why_not}")
+        raise NotFound(f"model: {model} cannot be asked: {why_not}")
 
 
 def _add_memory(api: FastAPI, app: App) -> None:
