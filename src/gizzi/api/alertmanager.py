@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import FastAPI
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from gizzi.alerts.external import Owners, Said, said
@@ -18,6 +18,15 @@ Text = Annotated[str, Field(max_length=100_000)]
 Labels = Annotated[dict[Annotated[str, Field(max_length=1000)], Text], Field(max_length=200)]
 
 
+def _text_only(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a time, as text")
+    return value
+
+
+Moment = Annotated[datetime, BeforeValidator(_text_only)]
+
+
 class WebhookAlert(BaseModel):
     """One alert in it. More members may follow."""
 
@@ -25,8 +34,8 @@ class WebhookAlert(BaseModel):
     status: Literal["firing", "resolved"] = Field(description="Whether it fires or is over.")
     labels: Labels = Field(description="`alertname` names it; `severity`, `instance`, `chain`, `validator` and `name` say whose it is.")
     annotations: Labels = Field(default_factory=dict, description="`summary`, else `description` or `message`, is its text.")
-    startsAt: datetime = Field(description="Since when it fires.")
-    endsAt: datetime | None = Field(None, description="When it ended; year 1 while it fires.")
+    startsAt: Moment = Field(description="Since when it fires.")
+    endsAt: Moment | None = Field(None, description="When it ended; year 1 while it fires.")
     fingerprint: str = Field("", max_length=200, description="Its identity: the same one is the same alert.")
 
 
