@@ -25,7 +25,6 @@ checks.negative_data_rejection.enabled = false
 """What a chat completion may hold is OpenAI's to say, and not in our document."""
 
 
-@pytest.mark.xfail(strict=False, reason="the fuzzer still finds schema differences now and then")
 @pytest.mark.real
 @pytest.mark.timeout(180)
 async def test_no_request_breaks_the_openapi_document(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
