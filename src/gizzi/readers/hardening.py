@@ -38,6 +38,12 @@ def unit_user(text: str) -> str:
     return found["User"] or "root"
 
 
+def unit_pid(text: str) -> int | None:
+    """The main process of the unit, as the same command tells it; None where none runs."""
+    told = dict(_PROPERTY.findall(text[:MAX_CHARS])).get("MainPID", "")
+    return int(told) or None if told.isascii() and told.isdigit() else None
+
+
 def process(text: str) -> tuple[str, str]:
     """(account, command line). Raises UnreadableSetup."""
     found = _PROCESS.match(text[:MAX_CHARS].strip("\n"))

@@ -11,13 +11,11 @@ from gizzi.analysis.report import Finding
 def items(findings: Iterable[Finding], unknown: Iterable[str] = (), about: str = "") -> list[ReportItem]:
     """What is unknown is told too: it is not safe."""
     found = [
-        ReportItem(
-            finding.text,
-            finding.severity,
-            about or finding.subject,
-            tuple((seen.where, seen.quote) for seen in finding.evidence),
-            finding.fix or None,
-        )
-        for finding in findings
+        ReportItem(f.text, f.severity, about or f.subject, tuple((seen.where, seen.quote) for seen in f.evidence), f.fix or None)
+        for f in findings
     ]
-    return found + [ReportItem(f"not known: {text}", "low", about) for text in unknown]
+    return found + [not_known(text, about) for text in unknown]
+
+
+def not_known(text: str, about: str = "") -> ReportItem:
+    return ReportItem(f"not known: {text}", "low", about)

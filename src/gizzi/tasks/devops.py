@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gizzi import ReportItem, Scene, SourceError, Validator, task
 from gizzi.analysis.disk import DiskHistory, check_disk_space
 from gizzi.analysis.forecast import Series, forecast
 from gizzi.analysis.topology import PeerView, review_topology
+from gizzi.readers.jsonrpc import system_peer_ids
 from gizzi.tasks._findings import items
 
 SPAN_S = 5400.0
 """So far back the loop keeps samples."""
-MOST_PEERS = 2000
 
 
 @task("check_disk_space")
@@ -64,12 +62,9 @@ async def _peer_view(scene: Scene, validator: Validator) -> PeerView | None:
 
 async def _peers(scene: Scene, validator: Validator) -> frozenset[str] | None:
     try:
-        said: Any = await scene.rpc(validator, "system_peers")
+        return system_peer_ids(await scene.rpc(validator, "system_peers"))
     except SourceError:
         return None
-    if not isinstance(said, list):
-        return None
-    return frozenset(str(peer["peerId"])[:128] for peer in said[:MOST_PEERS] if isinstance(peer, dict) and "peerId" in peer)
 
 
 @task("plan_upgrade")
@@ -92,13 +87,11 @@ async def upgrade(scene: Scene, version: str | None = None) -> list[ReportItem]:
 
 @task("forecast")
 async def forecasts(scene: Scene) -> list[ReportItem]:
-    """What breaks next and when: disk, peers, lag and finality, each with an interval and its own past error."""
-    names = {"disk": "disk_free_bytes", "peers": "peers", "lag": "blocks_behind", "finality": "finalization_lag"}
+    """Which disk is full next and when, with an interval and its own past error; the loop keeps no longer history of anything else."""
     series = [
-        Series(f"validator {validator.number}", what, points)  # type: ignore[arg-type]
+        Series(f"validator {validator.number}", "disk", points)
         for validator in scene.validators
-        for what, name in names.items()
-        if len(points := scene.view(validator).window(name, SPAN_S)) > 1
+        if len(points := scene.view(validator).window("disk_free_bytes", SPAN_S)) > 1
     ]
     report = forecast(series)
     told = [

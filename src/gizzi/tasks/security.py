@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gizzi import CommandFailed, ReportItem, Scene, SourceError, Validator, task
 from gizzi.analysis.attacks import scan_logs_for_attacks
 from gizzi.analysis.exposure import HostFacts, check_exposure
 from gizzi.analysis.firewall import review_firewall_rules
-from gizzi.readers.hardening import sshd_settings
+from gizzi.readers.hardening import (
+    SSHD_COMMAND,
+    UnreadableSetup,
+    process,
+    process_command,
+    sshd_settings,
+    unit_pid,
+    unit_user,
+    user_command,
+)
 from gizzi.readers.manager import FIREWALL_COMMANDS, SUDO
+from gizzi.readers.rules import UnreadableRules
+from gizzi.readers.systemd import UnreadableUnit
 from gizzi.readers.text import one_line
-from gizzi.tasks._findings import items
+from gizzi.tasks._findings import items, not_known
 
 LOGINS = [
     "journalctl",
@@ -35,11 +47,9 @@ async def attacks(scene: Scene) -> list[ReportItem]:
                 unit = ["journalctl", "--no-pager", "--output=short-iso", "--since=-24h", f"--unit={validator.unit}"]
                 logs[f"{about} node"] = [await scene.run(validator, unit)]
         except SourceError as error:
-            found.append(ReportItem(f"not known: its log cannot be read: {one_line(str(error), 300)}", "low", about))
+            found.append(not_known(f"its log cannot be read: {one_line(str(error), 300)}", about))
         report = scan_logs_for_attacks(logs, reference=scene.now)
-        for attack in report.findings:
-            quoted = tuple((seen.where, seen.quote) for seen in attack.evidence)
-            found.append(ReportItem(f"{attack.kind.replace('_', ' ')}: {attack.text}", attack.severity, about, quoted))
+        found += items((attack.as_finding() for attack in report.findings), about=about)
     return found
 
 
@@ -51,9 +61,13 @@ async def firewall(scene: Scene) -> list[ReportItem]:
         about = f"validator {validator.number}"
         rules = await _first_answer(scene, validator, [[*SUDO, *command] for command in FIREWALL_COMMANDS])
         if rules is None:
-            found.append(ReportItem("not known: no packet filter could be listed; `gizzi doctor` says which right it needs", "low", about))
+            found.append(not_known("no packet filter could be listed; `gizzi doctor` says which right it needs", about))
             continue
-        report = review_firewall_rules(rules)
+        try:
+            report = review_firewall_rules(rules)
+        except UnreadableRules as error:
+            found.append(not_known(f"its packet filter cannot be read: {error}", about))
+            continue
         found += items(report.findings, report.unknown, about)
     return found
 
@@ -66,18 +80,25 @@ async def exposure(scene: Scene) -> list[ReportItem]:
 
 
 async def _host(scene: Scene, validator: Validator) -> HostFacts:
-    unit = validator.unit or None
-    account = await _first_answer(scene, validator, [["systemctl", "show", "--property=User,ExecStart", unit]] if unit else [])
-    told = dict(line.partition("=")[::2] for line in (account or "").splitlines())
-    settings = await _first_answer(scene, validator, [[*SUDO, "sshd", "-T"]])
-    return HostFacts(
-        validator.number,
-        scene.view(validator).unsafe_rpc,
-        (told["User"] or "root") if "User" in told else None,
-        unit,
-        told.get("ExecStart"),
-        sshd_settings(settings) if settings else None,
-    )
+    """What can be read of it; the rest stays None."""
+    user, command = await _account(scene, validator)
+    said = await _first_answer(scene, validator, [SSHD_COMMAND])
+    sshd = None
+    with suppress(UnreadableSetup):
+        sshd = sshd_settings(said) if said else None
+    return HostFacts(validator.number, scene.view(validator).unsafe_rpc, user, validator.unit or None, command, sshd)
+
+
+async def _account(scene: Scene, validator: Validator) -> tuple[str | None, str | None]:
+    """Under which account its node runs, and with which command line."""
+    user = command = None
+    with suppress(UnreadableSetup, UnreadableUnit):
+        said = await _first_answer(scene, validator, [user_command(scene.settings.ssh.manager, validator.unit)])
+        if said:
+            user, pid = unit_user(said), unit_pid(said)
+            running = await _first_answer(scene, validator, [process_command(pid)]) if pid else None
+            user, command = process(running) if running else (user, None)
+    return user, command
 
 
 async def _first_answer(scene: Scene, validator: Validator, commands: Sequence[Sequence[str]]) -> str | None:
