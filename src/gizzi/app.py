@@ -105,7 +105,7 @@ class App:
         self.workflows.on_end.append(self._tell_end)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.panels = Panels(watch, self.desk, self.actions, self.memory)
-        self.remembering = Remembering(self.memory, store, self.clock.sleep)
+        self.remembering = Remembering(self.memory, store, self.clock)
         self.roles = self._role_runner()
         watch.on_change += [self.responder.hear, self.remembering.hear]
         self.response.on_news += [self.remembering.hear_news, self._tell_people, self.live.hear_news]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from gizzi.config import Settings, state_folder
 from gizzi.engine import records
 from gizzi.engine.act.response import ENDS, News
 from gizzi.engine.files.write import Files, Written
-from gizzi.errors import GizziError, StoreError
+from gizzi.engine.patience import patiently
+from gizzi.errors import GizziError
 from gizzi.kinds import Rule
 from gizzi.readers.text import harmless
 from gizzi.store import Store
@@ -29,7 +31,6 @@ log = structlog.get_logger("gizzi.handover")
 KIND = "handed_over"
 """Of the line in the incident's timeline."""
 LOW_CONFIDENCE = 0.5
-TRY_AGAIN_S = 5.0
 
 
 class HandOver:
@@ -63,7 +64,7 @@ class HandOver:
         while True:
             number, why = await self._wanted.get()
             try:
-                await self._patiently(lambda number=number, why=why: self.hand_over(number, why))  # type: ignore[misc]
+                await patiently(self._clock, partial(self.hand_over, number, why))
             except GizziError as error:  # the incident stays with people as it is
                 log.error("not_handed_over", incident=f"inc-{number}", error=str(error))
 
@@ -95,14 +96,6 @@ class HandOver:
         if len(incident.validators) == 1 or (incident.validators and not self._files.settings.validators):
             return self._files.diagnostic(str(incident.validators[0]), "\n".join(said), known)
         return self._files.diagnostic_of_chain(incident.chain or "", "\n".join(said), known)
-
-    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        while True:
-            try:
-                return await work()
-            except StoreError as error:
-                log.error("store_failed", error=str(error))
-                await self._clock.sleep(TRY_AGAIN_S)
 
 
 def complex_because(alerts: list[Alert], decision: Decision, rules: Mapping[str, Rule]) -> str | None:

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-import structlog
 from sqlalchemy import Connection, and_, func, select
 
 from gizzi.alerts.correlate import Change
 from gizzi.alerts.incident import Incident
+from gizzi.clock import Clock
 from gizzi.engine.act import rows
 from gizzi.engine.act.response import ENDS, News
 from gizzi.engine.decide import recall
-from gizzi.errors import StoreError
+from gizzi.engine.patience import patiently
 from gizzi.memory.case import Case, Situation, case_of, entry_of
 from gizzi.memory.entry import Entry, Priority, Status
 from gizzi.memory.memory import Memory
 from gizzi.store import Store
 from gizzi.store.memory_schema import entries
 
-log = structlog.get_logger("gizzi.memory")
-
+T = TypeVar("T")
 AUTHOR = "on-call"
-TRY_AGAIN_S = 5.0
 LOOK_BACK = 200
 STATUS_OF: Mapping[str, Status] = {"restart": "IN_PROGRESS", "wait": "PENDING", "investigate": "PENDING", "escalate": "ESCALATED"}
 PRIORITY_OF: Mapping[str, Priority] = {"low": "LOW", "medium": "MEDIUM", "high": "HIGH", "critical": "CRITICAL"}
@@ -35,10 +33,10 @@ PRIORITY_OF: Mapping[str, Priority] = {"low": "LOW", "medium": "MEDIUM", "high":
 class Remembering:
     """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop."""
 
-    def __init__(self, memory: Memory, store: Store, sleep: Any) -> None:
+    def __init__(self, memory: Memory, store: Store, clock: Clock) -> None:
         self.memory = memory
         self._store = store
-        self._sleep = sleep
+        self._clock = clock
         self._wanted: asyncio.Queue[int | Entry] = asyncio.Queue()
 
     def hear(self, change: Change) -> None:
@@ -64,12 +62,6 @@ class Remembering:
             wanted = await self._wanted.get()
             await self._patiently(partial(self.memory.add, wanted) if isinstance(wanted, Entry) else partial(self._close, wanted))
 
-    async def flush(self) -> None:
-        """Write what waits."""
-        while not self._wanted.empty():
-            wanted = self._wanted.get_nowait()
-            await (self.memory.add(wanted) if isinstance(wanted, Entry) else self._close(wanted))
-
     async def _close(self, incident: int) -> None:
         """The case of a closed incident, once for each time it was closed, when none of its actions is under way any more."""
         row = await self._store.incident_row(incident)
@@ -84,14 +76,8 @@ class Remembering:
         case = _case(row, tuple(sorted({alert["rule"] for alert in alerts})), actions)
         await self.memory.add(entry_of(case, at + 0.001, AUTHOR))
 
-    async def _patiently(self, work: Any) -> Any:
-        """Again and again while the store fails."""
-        while True:
-            try:
-                return await work()
-            except StoreError as error:
-                log.error("memory_failed", error=str(error))
-                await self._sleep(TRY_AGAIN_S)
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await patiently(self._clock, work, "memory_failed")
 
 
 async def similar(memory: Memory, incident: Incident) -> list[recall.Case]:

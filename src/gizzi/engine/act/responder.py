@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-
-import structlog
 
 from gizzi.alerts.correlate import Change
 from gizzi.engine.act import response, rows
 from gizzi.engine.act.response import Response
 from gizzi.engine.durable import Runs
-from gizzi.errors import StoreError
-
-log = structlog.get_logger("gizzi.act")
+from gizzi.engine.patience import patiently
 
 WRITES = ("restart",)
 """Decisions that lead to a write."""
-TRY_AGAIN_S = 5.0
 LOOK_FOR_WISHES_S = 1.0
 LOOK_FOR_STRAYS_S = 30.0
 MOST = 100_000
@@ -116,13 +112,7 @@ class Responder:
         await self.runs.start(response.NAME, run, _given(row, decision, numbers[0]))
 
     async def _patiently(self, work: Any, *given: Any, **named: Any) -> Any:
-        """Again and again while the store fails."""
-        while True:
-            try:
-                return await work(*given, **named)
-            except StoreError as error:
-                log.error("store_failed", error=str(error))
-                await self._clock.sleep(TRY_AGAIN_S)
+        return await patiently(self._clock, partial(work, *given, **named))
 
 
 def _wished(row: Mapping[str, Any]) -> dict[str, Any]:

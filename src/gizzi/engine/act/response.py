@@ -9,17 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial, wraps
 from typing import Any, TypeVar
 
-import structlog
-
 from gizzi.clock import duration_text
 from gizzi.engine.act import approvals, rows
 from gizzi.engine.act.door import Door, Suggestion
 from gizzi.engine.act.verdict import Look, judge
 from gizzi.engine.durable import Run
+from gizzi.engine.patience import patiently
 from gizzi.errors import InDoubt, NotFound, StoreError
 from gizzi.guard import Answer
-
-log = structlog.get_logger("gizzi.act")
 
 NAME = "incident_response"
 ENDS = ("verdict", "not_done", "needs_person")
@@ -27,7 +24,6 @@ ENDS = ("verdict", "not_done", "needs_person")
 
 
 _Step = TypeVar("_Step", bound=Callable[..., Awaitable[Any]])
-STORE_AGAIN_S = 5.0
 FRESH_WITHIN_S = 60.0
 """So long a verdict waits for a fresh sight of the validator, as after a restart of ours."""
 
@@ -37,12 +33,7 @@ def patient(step: _Step) -> _Step:
 
     @wraps(step)
     async def again(self: Response, *given: Any) -> Any:
-        while True:
-            try:
-                return await step(self, *given)
-            except StoreError as error:
-                log.error("store_failed", step=step.__name__, error=str(error))
-                await self.door.clock.sleep(STORE_AGAIN_S)
+        return await patiently(self.door.clock, partial(step, self, *given), step=step.__name__)
 
     return again  # type: ignore[return-value]
 

@@ -10,18 +10,14 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-import structlog
-
 from gizzi.engine import durable
 from gizzi.engine.act.response import Response
+from gizzi.engine.patience import patiently
 from gizzi.engine.workflows import rows
-from gizzi.errors import GizziError, StoreError
+from gizzi.errors import GizziError
 from gizzi.readers.text import one_line
 
-log = structlog.get_logger("gizzi.workflows")
-
 LONGEST_TEXT = 500
-STORE_AGAIN_S = 5.0
 _in_step: ContextVar[bool] = ContextVar("in_step", default=False)
 
 
@@ -118,13 +114,7 @@ class WorkflowRun:
         await self._write(partial(rows.end_step, run_id=self.id, number=number, state=state, text=shown, now=self._clock.now()))
 
     async def _write(self, work: Callable[..., None]) -> None:
-        """Again and again while the store fails."""
-        while True:
-            try:
-                return await self._store.run(work)
-            except StoreError as error:
-                log.error("store_failed", run=self.id, error=str(error))
-                await self._clock.sleep(STORE_AGAIN_S)
+        await patiently(self._clock, partial(self._store.run, work), run=self.id)
 
 
 class _Part:

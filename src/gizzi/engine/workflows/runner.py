@@ -14,9 +14,10 @@ import structlog
 from gizzi.config import Settings
 from gizzi.engine.act.response import Response
 from gizzi.engine.durable import Procedure, Run, Runs
+from gizzi.engine.patience import patiently
 from gizzi.engine.workflows import rows
-from gizzi.engine.workflows.run import STORE_AGAIN_S, WorkflowRun
-from gizzi.errors import GizziError, StoreError
+from gizzi.engine.workflows.run import WorkflowRun
+from gizzi.errors import GizziError
 from gizzi.kinds import Workflow
 from gizzi.reach import Http
 from gizzi.readers.text import one_line
@@ -54,10 +55,10 @@ class WorkflowRunner:
         """Start what is wanted, until cancelled. is_open: set once runs can be started."""
         await is_open.wait()
         try:
-            await self._patiently(self._settle_lost)
+            await patiently(self._clock, self._settle_lost)
             while self.live:
-                for row in await self._patiently(partial(self._store.run, partial(rows.unfinished, state="wanted"))):
-                    await self._patiently(partial(self._start, row))
+                for row in await patiently(self._clock, partial(self._store.run, partial(rows.unfinished, state="wanted"))):
+                    await patiently(self._clock, partial(self._start, row))
                 await self._clock.sleep(LOOK_EVERY_S)
         except asyncio.CancelledError:
             self._ends = True
@@ -103,19 +104,10 @@ class WorkflowRunner:
         self._store.version += 1
         log.info("workflow_ended", run=run_id, state=state, text=text or "")
         for listener in self.on_end:
-            await self._patiently(partial(listener, run_id, state, text))
+            await patiently(self._clock, partial(listener, run_id, state, text))
 
     async def _write(self, work: Callable[..., None]) -> None:
-        await self._patiently(partial(self._store.run, work))
-
-    async def _patiently(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Again and again while the store fails."""
-        while True:
-            try:
-                return await work()
-            except StoreError as error:
-                log.error("store_failed", error=str(error))
-                await self._clock.sleep(STORE_AGAIN_S)
+        await patiently(self._clock, partial(self._store.run, work))
 
 
 async def outcome(workflow: Workflow, given: Mapping[str, Any], run: Any) -> tuple[str, str | None]:
