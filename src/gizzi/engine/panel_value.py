@@ -46,6 +46,8 @@ def _number(value: Any) -> int | float | None:
         return None
     if isinstance(value, int):
         return value if abs(value) < 2**53 else float(min(max(value, -(10**300)), 10**300))
+    if isinstance(value, Decimal) and value.is_nan():  # a signalling one may not even be asked by `math`
+        return None
     return float(value) if math.isfinite(value) else None
 
 

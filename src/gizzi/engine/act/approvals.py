@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gizzi.engine.act import rows
-from gizzi.errors import AlreadyOver, NotFound, UsageError
+from gizzi.errors import AlreadyOver, UsageError
 from gizzi.guard import Answer
 
 _APPROVAL = re.compile(r"(?:ap-)?(\d{1,9})", re.IGNORECASE)
@@ -59,25 +59,14 @@ def use(connection: Connection, row: Mapping[str, Any], answer: Answer, now: flo
 
 def decide(connection: Connection, number: int, *, yes: bool, by: str, why: str, now: float) -> dict[str, Any]:
     """A person's answer, once. Raises NotFound, AlreadyOver."""
-    found = next((row for row in rows.approval_rows(connection, waiting=False, limit=10_000) if row["id"] == number), None)
-    if found is None:
-        raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
-    if found["expires_at"] <= now and found["state"] == "waiting":
-        rows.change_approval(connection, number, "waiting", state="expired")
-        found["state"] = "expired"
+    found = rows.approval(connection, number)
+    stands = "expired" if found["state"] == "waiting" and found["expires_at"] <= now else found["state"]
     state = "approved" if yes else "denied"
-    if found["state"] != "waiting" or not rows.change_approval(
+    if stands != "waiting" or not rows.change_approval(
         connection, number, "waiting", state=state, decided_at=now, decided_by=by, why=why or None
     ):
-        raise AlreadyOver(f"ap-{number} is {found['state']} already" + (f" (by {found['decided_by']})" if found["decided_by"] else ""))
+        raise AlreadyOver(f"ap-{number} is {stands} already" + (f" (by {found['decided_by']})" if found["decided_by"] else ""))
     return {**found, "state": state, "decided_at": now, "decided_by": by, "why": why or None}
-
-
-def expire(connection: Connection, now: float) -> None:
-    """Those whose time is over. Expired is not denied."""
-    for row in rows.approval_rows(connection, waiting=True, limit=10_000):
-        if row["expires_at"] <= now:
-            rows.change_approval(connection, row["id"], "waiting", state="expired")
 
 
 def withdraw(connection: Connection, action: int, now: float) -> None:

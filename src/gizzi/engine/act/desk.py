@@ -34,7 +34,7 @@ class ActionDesk:
         now = self._clock.now()
 
         def work(connection: Connection) -> list[dict[str, Any]]:
-            approvals.expire(connection, now)
+            rows.expire_approvals(connection, now)
             return rows.approval_rows(connection, waiting=waiting, limit=limit, offset=offset)
 
         return [rows.approval_json(row) for row in await self._store.run(work)]
@@ -45,11 +45,13 @@ class ActionDesk:
 
     async def approval(self, name: str) -> dict[str, Any]:
         """Raises NotFound, UsageError."""
-        number = approvals.approval_number(name)
-        found = next((row for row in await self.approvals(waiting=False) if row["id"] == f"ap-{number}"), None)
-        if found is None:
-            raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
-        return found
+        number, now = approvals.approval_number(name), self._clock.now()
+
+        def work(connection: Connection) -> dict[str, Any]:
+            rows.expire_approvals(connection, now)
+            return rows.approval(connection, number)
+
+        return rows.approval_json(await self._store.run(work))
 
     async def decide(self, name: str, *, yes: bool, by: str, why: str = "") -> dict[str, Any]:
         """A person's yes or no, once. Raises NotFound, UsageError; AlreadyOver where it was answered or is no longer needed."""

@@ -147,7 +147,7 @@ class Response:
             await self.door.clock.sleep(min(self.door.settings.collect.every_s, max(0.1, until - now)))
 
     async def _too_late(self, answer: Answer, asked: Mapping[str, Any] | None, now: float) -> dict[str, Any]:
-        await self.door.store.run(partial(approvals.expire, now=now))
+        await self.door.store.run(partial(rows.expire_approvals, now=now))
         within = f"within {duration_text(self.door.settings.policy.approval_ttl_s)}"
         if asked is not None:
             yes = asked["state"] == "approved"

@@ -17,6 +17,12 @@ from gizzi.store.schema import incidents, meta
 Row = Mapping[str, Any]
 DAY_S = 86_400.0
 _TURN = "action_turn"
+_OF_ITS_ACTION = (actions.c.action.label("what"), actions.c.validator, actions.c.incident, actions.c.why.label("because"))
+_WITH_ACTION = select(approvals, *_OF_ITS_ACTION).join(actions, actions.c.id == approvals.c.action)
+
+
+def _all(connection: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def take_turn(connection: Connection) -> None:
@@ -52,14 +58,14 @@ def change_action(connection: Connection, number: int, in_state: str, /, **value
 
 def under_way(connection: Connection) -> list[dict[str, Any]]:
     """Actions with an intent and no outcome."""
-    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state == "intent"))]
+    return _all(connection, select(actions).where(actions.c.state == "intent"))
 
 
 def lately(connection: Connection, now: float, span_s: float = DAY_S) -> list[dict[str, Any]]:
     """Actions begun within the span, whatever came of them, without their texts: the guard counts them at every poll."""
     a = actions.c
     query = select(a.id, a.action, a.validator, a.intent_at, a.outcome, a.ended_at).where(a.intent_at > now - span_s).order_by(a.intent_at)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return _all(connection, query)
 
 
 def restarted(connection: Connection, now: float, span_s: float) -> dict[int, float]:
@@ -81,7 +87,7 @@ def made_worse(connection: Connection, now: float) -> list[dict[str, Any]]:
         .outerjoin(incidents, incidents.c.id == actions.c.incident)
         .where(and_(actions.c.verdict == "worse", actions.c.verdict_at > now - DAY_S, incidents.c.acknowledged_by.is_(None)))
     )
-    return [dict(row._mapping) for row in connection.execute(unseen)]
+    return _all(connection, unseen)
 
 
 def tried(connection: Connection, resolved_since: float) -> dict[int, str]:
@@ -100,23 +106,23 @@ def tried(connection: Connection, resolved_since: float) -> dict[int, str]:
 
 def of_incidents(connection: Connection, numbers: list[int]) -> list[dict[str, Any]]:
     query = select(actions).where(actions.c.incident.in_(numbers)).order_by(actions.c.id)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return _all(connection, query)
 
 
 def all_actions(connection: Connection, limit: int, offset: int = 0) -> list[dict[str, Any]]:
     """Newest first."""
     query = select(actions).order_by(actions.c.id.desc()).limit(limit).offset(offset)
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return _all(connection, query)
 
 
 def unfinished(connection: Connection) -> list[dict[str, Any]]:
     """Actions whose run has more to do."""
-    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state != "closed").order_by(actions.c.id))]
+    return _all(connection, select(actions).where(actions.c.state != "closed").order_by(actions.c.id))
 
 
 def wanted(connection: Connection) -> list[dict[str, Any]]:
     """What people asked for and nobody has taken up."""
-    return [dict(row._mapping) for row in connection.execute(select(actions).where(actions.c.state == "wanted").order_by(actions.c.id))]
+    return _all(connection, select(actions).where(actions.c.state == "wanted").order_by(actions.c.id))
 
 
 def latest_approval(connection: Connection, number: int) -> dict[str, Any] | None:
@@ -136,13 +142,24 @@ def add_approval(connection: Connection, row: Row) -> int:
     return int(key[0])  # type: ignore[index]
 
 
+def approval(connection: Connection, number: int) -> dict[str, Any]:
+    """One, with its action. Raises NotFound."""
+    found = _all(connection, _WITH_ACTION.where(approvals.c.id == number))
+    if not found:
+        raise NotFound(f"there is no approval ap-{number}; `gizzi approvals` lists those that wait")
+    return found[0]
+
+
 def approval_rows(connection: Connection, *, waiting: bool, limit: int = 200, offset: int = 0) -> list[dict[str, Any]]:
     """Approvals with their action, newest first."""
-    query = select(approvals, actions.c.action.label("what"), actions.c.validator, actions.c.incident, actions.c.why.label("because"))
-    query = query.join(actions, actions.c.id == approvals.c.action).order_by(approvals.c.id.desc()).limit(limit).offset(offset)
-    if waiting:
-        query = query.where(approvals.c.state == "waiting")
-    return [dict(row._mapping) for row in connection.execute(query)]
+    query = _WITH_ACTION.order_by(approvals.c.id.desc()).limit(limit).offset(offset)
+    return _all(connection, query.where(approvals.c.state == "waiting") if waiting else query)
+
+
+def expire_approvals(connection: Connection, now: float) -> None:
+    """Those whose time is over. Expired is not denied."""
+    late = and_(approvals.c.state == "waiting", approvals.c.expires_at <= now)
+    connection.execute(update(approvals).where(late).values(state="expired"))
 
 
 def change_approval(connection: Connection, number: int, in_state: str, /, **values: Any) -> bool:
