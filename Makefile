@@ -1,5 +1,7 @@
 # Everything a newcomer or CI runs. Needs Python 3.11 or newer; PYTHON=python3.12 chooses another.
 PYTHON ?= python3
+# How many tests run side by side: most of them wait for servers.
+JOBS ?= 3
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -9,7 +11,7 @@ demo: $(VENV)/installed
 	@$(BIN)/gizzi demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
