@@ -166,6 +166,8 @@ class App:
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
+            if self.telemetry is not None:
+                await self.telemetry.close()
 
     async def help_out(self) -> None:
         """Carry out runs that the watching process starts, until cancelled. Raises UsageError where no other process can take them up."""
@@ -195,8 +197,6 @@ class App:
         finally:
             with suppress(GizziError):
                 await self.store.drop_lease(self._holder)
-            if self.telemetry is not None:
-                await self.telemetry.close()
 
     def _trace(self) -> None:
         """Raises ConfigError where traces are wanted and their library is missing."""

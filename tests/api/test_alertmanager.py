@@ -186,9 +186,9 @@ async def test_the_real_alertmanager_feeds_incidents(tmp_path: Path, free_port: 
             alerting = {"alertmanagers": [{"static_configs": [{"targets": [manager.removeprefix("http://")]}]}]}
             more: dict[str, Any] = {"rule_files": [str(tmp_path / "rules.yml")], "alerting": alerting}
             async with prometheus(tmp_path, free_port(), [static_job("nodes", *targets)], **more):
-                await api.until(lambda: bool(api.app.watch.correlator.open), 30)
+                await api.until(lambda: bool(api.app.watch.correlator.open))
                 (shown,) = await incidents(api)
                 assert (shown["rule"], shown["severity"], shown["validators"]) == ("alertmanager:FewPeers", "critical", [2])
                 assert shown["summary"] == f"Validator 2: few peers on {targets[1]}"
-                await api.until(lambda: not api.app.watch.correlator.open, 60)
+                await api.until(lambda: not api.app.watch.correlator.open)
     assert len(shown["alerts"]) == 1 and len(shown["alerts"][0]["subject"].rpartition("/")[2]) == 16

@@ -107,7 +107,7 @@ async def test_events_are_sent_as_they_happen_and_after_a_break(api: Api) -> Non
 async def _until(lines: asyncio.StreamReader, kind: str) -> str:
     """The id of the first event of that kind."""
     found = False
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async for raw in lines:
             line = raw.decode().strip()
             found = found or line == f"event: {kind}"

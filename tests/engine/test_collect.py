@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from gizzi.app import open_app
 from gizzi.clock import LiveClock, SimulatedClock, run_simulated
 from gizzi.config import Validator
-from gizzi.engine.collect import ASK_AGAIN_FOR_S, ASK_AGAIN_S, BURST, Collector
+from gizzi.engine.collect import ASK_AGAIN_FOR_S, ASK_AGAIN_S, BURST, Collector, in_thread
 from gizzi.errors import ConfigError, SourceError
 from gizzi.sim.fleet import SimFleet
 from gizzi.sim.runner import settings_for
@@ -351,6 +351,12 @@ async def test_plain_functions_run_in_threads_side_by_side() -> None:
     await bench.collector.once()
     assert time.perf_counter() - began < 1.5, "one after the other they would take 3.2 s"
     assert [dict(c.values) for c in bench.take()] == [{"thread": False}] * 16
+
+
+async def test_who_has_the_answer_may_ask_again_at_once() -> None:
+    for n in range(500):
+        ended, answer = in_thread(lambda n=n: n)
+        assert await answer == n and ended.is_set()
 
 
 async def test_a_plain_function_that_never_returns_holds_up_nobody_and_takes_one_thread() -> None:

@@ -69,8 +69,8 @@ async def test_model_calls_of_a_daemon() -> None:
     async with provider(chat("Paris.")) as good, provider(fault("401 Unauthorized", "no")) as bad, loopback(receiver) as server:
         more: dict[str, Any] = {
             "providers": {"mine": {"api": "openai", "url": good.url}, "worse": {"api": "openai", "url": bad.url}},
-            "models": {f"{name}/m": {"tier": "standard", "price": {"input": 1, "output": 2}} for name in ("mine", "worse")},
-            "tiers": {"standard": ["worse/m", "mine/m"]},
+            "models": {name: {"tier": "standard", "price": {"input": 1, "output": 2}} for name in ("mine/m", "worse/w")},
+            "tiers": {"standard": ["worse/w", "mine/m"]},
             "telemetry": {"otlp_endpoint": server.url},
         }
         async with served(2) as fleet, open_app(settings_of(fleet, **more), lasting=False) as app:
@@ -82,7 +82,8 @@ async def test_model_calls_of_a_daemon() -> None:
             await asyncio.gather(running, return_exceptions=True)
         found = spans(server)
     assert answer.response == "Paris."
-    (call,) = [about for about in found.values() if about.get("gen_ai.provider.name") == "mine"]
+    call, failed = found["chat m"], found["chat w"]
+    assert (call["gen_ai.provider.name"], failed["gen_ai.provider.name"], failed["_failed"]) == ("mine", "worse", True)
     assert (call["gen_ai.operation.name"], call["gen_ai.request.model"], call["gizzi.tier"]) == ("chat", "m", "standard")
     assert (call["gen_ai.usage.input_tokens"], call["gen_ai.usage.output_tokens"], call["gizzi.role"]) == (12, 3, "tester")
     assert call["gizzi.cost_usd"] == "0.000018" and not call["_failed"] and "Paris" not in str(found) and "town" not in str(found)

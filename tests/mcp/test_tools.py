@@ -18,7 +18,7 @@ from gizzi.config import Settings
 from gizzi.mcp import shapes
 from gizzi.memory import Entry
 from tools.api import serving
-from tools.fleet import served, settings_of
+from tools.fleet import served, settings_of, until
 from tools.mcp import BY, call, client_of, refused, said, store_url
 
 TOOLS = {
@@ -43,10 +43,8 @@ class Watched:
     def __init__(self, app: App, client: Client) -> None:
         self.app, self.client = app, client
 
-    async def until(self, holds: Any, within_s: float = 20.0) -> None:
-        async with asyncio.timeout(within_s):
-            while not holds():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+    async def until(self, holds: Any) -> None:
+        await until(holds)
 
 
 @pytest.fixture

@@ -71,19 +71,19 @@ async def over_http(folder: Path, listen: str, *words: str, **env: str) -> Async
     process = await start("mcp", "--http", listen, *words, cwd=folder, env=env)
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line = (await process.stderr.readline()).decode()
         assert "gizzi answers at http://" in line, line
         yield line.rpartition(" ")[2].strip().replace("0.0.0.0", "127.0.0.1")
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), 60)
 
 
 def remote(url: str, token: str | None = None) -> Client:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return Client(streamable_http_client(url, http_client=httpx2.AsyncClient(headers=headers, timeout=30)))
+    return Client(streamable_http_client(url, http_client=httpx2.AsyncClient(headers=headers, timeout=60)))
 
 
 async def test_over_http_on_loopback(tmp_path: Path, free_port: Callable[[], int]) -> None:

@@ -142,7 +142,7 @@ async def test_who_never_answers_is_given_up(url: str, monkeypatch: pytest.Monke
         began = asyncio.get_running_loop().time()
         error = await found.send(OPEN)
         assert error and "longer than" in error
-        assert asyncio.get_running_loop().time() - began < 3.0
+        assert asyncio.get_running_loop().time() - began < 30.0
         if url.startswith("json"):
             assert "still busy" in (await found.send(OPEN) or ""), "no second thread for a service that hangs"
 

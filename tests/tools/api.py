@@ -12,7 +12,7 @@ import aiohttp
 
 from gizzi.api.serve import serve
 from gizzi.app import App, open_app
-from tools.fleet import served, settings_of
+from tools.fleet import served, settings_of, until
 
 
 @dataclass
@@ -27,10 +27,8 @@ class Api:
             text = await answer.text()
             return answer.status, await answer.json(content_type=None) if "json" in answer.content_type else text
 
-    async def until(self, condition: Callable[[], bool], within_s: float = 30.0) -> None:
-        async with asyncio.timeout(within_s):
-            while not condition():  # noqa: ASYNC110 - what is awaited tells nobody
-                await asyncio.sleep(0.05)
+    async def until(self, condition: Callable[[], bool]) -> None:
+        await until(condition)
 
 
 @contextlib.asynccontextmanager

@@ -20,6 +20,8 @@ from tools.fleet import served, settings_of
 TOKEN = "open-sesame-2f7c"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 FLAGS += ("--disable-component-update", "--disable-sync")
+WITHIN_MS = 90_000
+"""How long a page may take for anything, on a busy machine."""
 
 
 class Site:
@@ -47,16 +49,12 @@ class Site:
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
-    async def until(self, condition: Any, within_s: float = 30.0) -> None:
-        async with asyncio.timeout(within_s):
-            while not condition():  # noqa: ASYNC110 - what is awaited tells nobody
-                await asyncio.sleep(0.05)
-
 
 @contextlib.asynccontextmanager
 async def site(*faults: dict[str, Any], validators: int = 4, panels: Any = None, **settings: Any) -> AsyncIterator[Site]:
     """Restarts reach the simulated hosts. The operator's token is TOKEN where GIZZI_API_TOKEN is set to it."""
-    settings = {"rules": {"peers_low": {"hold": "1s"}}, "ssh": {"user": "test"}, **settings}
+    collect = {"every": "0.5s", "timeout": "1s", "host_every": "1s"}
+    settings = {"collect": collect, "rules": {"peers_low": {"hold": "1s"}}, "ssh": {"user": "test"}, **settings}
     async with served(validators, *faults) as sim:
         node, http = HttpNode(), HttpClient(timeout_s=10)
         reach = Reach(node, sim.fleet.reach().ssh, http)
@@ -84,6 +82,7 @@ class Chrome:
         if context is None:
             look = {"viewport": {"width": width, "height": height}, "color_scheme": "dark" if dark else "light"}
             context = await self.browser.new_context(**look)
+            context.set_default_timeout(WITHIN_MS)
         return await context.new_page()
 
 

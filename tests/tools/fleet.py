@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+from gizzi.app import App
 from gizzi.clock import LiveClock
 from gizzi.config import Settings, parse
 from gizzi.sim.__main__ import config_text
@@ -32,6 +34,20 @@ async def served(validators: int = 4, *faults: dict[str, Any], chain: str = CHAI
         yield server
 
 
+async def until(condition: Callable[[], Any], within_s: float = 90.0) -> None:
+    """Wait until it holds; it may be asked for with an await."""
+    async with asyncio.timeout(within_s):
+        while not (await held if inspect.isawaitable(held := condition()) else held):  # noqa: ASYNC110 - what is awaited tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def long_watched(app: App, number: int) -> None:
+    """Go on once every fact about that validator is known, as if it had been watched for a minute: of a fleet that is new nobody is asked
+    anything for half a minute, as who is missing may not have shown yet."""
+    await until(lambda: not app.watch.facts(number).unknown())
+    app.watch.started_at -= 60.0
+
+
 def settings_of(server: SimServer, **more: Any) -> Settings:
     """Quick polls, a store in memory, no plugins."""
     raw = {
@@ -46,11 +62,11 @@ def settings_of(server: SimServer, **more: Any) -> Settings:
     return parse(raw, "the test")
 
 
-def write_config(folder: Path, server: SimServer, more: str = "") -> Path:
+def write_config(folder: Path, server: SimServer, more: str = "", host_every: str = "30s") -> Path:
     """gizzi.toml for the fleet; its store is gizzi.db beside it."""
     file = folder / "gizzi.toml"
     text = config_text(server.fleet.settings_chains(), server.validators())
-    file.write_text(f'{text}\n[collect]\nevery = "0.5s"\ntimeout = "1s"\n{more}', encoding="utf-8")
+    file.write_text(f'{text}\n[collect]\nevery = "0.5s"\ntimeout = "1s"\nhost_every = "{host_every}"\n{more}', encoding="utf-8")
     return file
 
 

@@ -16,7 +16,7 @@ from gizzi.reach import Reach
 from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.sim.server import SimServer
-from tools.fleet import served, write_config
+from tools.fleet import long_watched, served, until, write_config
 
 
 @dataclass
@@ -30,13 +30,16 @@ class Watched:
 
     async def want_restart(self, number: int, why: str = "it has one peer") -> None:
         """In suggest mode this asks a person."""
+        await long_watched(self.app, number)
         await self.app.actions.want(self.app.settings, self.app.registry, "restart", number, why, "ben")
 
-    async def until_answered(self, state: str, by: str, within_s: float = 30.0) -> None:
+    async def until_answered(self, state: str, by: str) -> None:
         """Wait until the one approval there ever was is so."""
-        async with asyncio.timeout(within_s):
-            while await self.approvals() != [(state, by)]:  # noqa: ASYNC110 - what is awaited tells nobody
-                await asyncio.sleep(0.1)
+
+        async def is_so() -> bool:
+            return await self.approvals() == [(state, by)]
+
+        await until(is_so)
 
     async def approvals(self) -> list[tuple[str, str | None]]:
         """(state, by whom) of every approval there ever was."""
@@ -47,7 +50,7 @@ class Watched:
 async def daemon_on(folder: Path, *faults: dict[str, Any], validators: int = 4, reserve: int = 2, more: str = "") -> AsyncIterator[Watched]:
     async with served(validators, *faults) as server:
         policy = f'[policy]\nmode = "suggest"\nreserve = {reserve}\n'
-        config = write_config(folder, server, f'{policy}[ssh]\nuser = "ops"\n[rules.peers_low]\nhold = "0s"\n{more}')
+        config = write_config(folder, server, f'{policy}[ssh]\nuser = "ops"\n[rules.peers_low]\nhold = "0s"\n{more}', host_every="1s")
         settings = load(config).model_copy(update={"validators": tuple(server.validators())})  # with the units of its hosts
         node, http = HttpNode(), HttpClient(timeout_s=5)
         try:

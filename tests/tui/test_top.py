@@ -19,6 +19,7 @@ from gizzi.tui.top import Top
 from tools.fleet import served, settings_of, write_config
 from tools.topped import Watched, daemon_on
 
+pytestmark = pytest.mark.timeout(300)
 FEW_PEERS = {"kind": "peers_drop", "validators": [3], "peers": 1, "clears_on": "restart"}
 HOSTILE = "evil [bold red]x[/] \x1b[2J\x07 \u202e" + "A" * 400
 
@@ -44,7 +45,7 @@ class Screen:
     def text(self) -> str:
         return "\n".join(self.lines)
 
-    async def until(self, *words: str, without: str | None = None, within_s: float = 30.0) -> None:
+    async def until(self, *words: str, without: str | None = None, within_s: float = 90.0) -> None:
         """Wait until all these words are on the screen."""
         try:
             async with asyncio.timeout(within_s):

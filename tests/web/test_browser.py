@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,9 @@ from gizzi.memory.entry import Entry
 from gizzi.sim.faults import read_fault
 from tools import axe
 from tools.browsing import Site, chrome, log_in, site
+from tools.fleet import long_watched, until
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 LONELY = {"kind": "peers_drop", "validators": [2], "peers": 1, "clears_on": "restart"}
 PATHS = ("/", "/validators/2", "/incidents", "/incidents/inc-1", "/costs", "/roles", "/memory?check=1", "/login", "/nothing")
 BOXES = "[...document.querySelectorAll('.fleet a')].map(a => [a.clientWidth, a.clientHeight, a.scrollWidth])"
@@ -32,30 +32,33 @@ def inject(one: Site, fault: dict[str, Any]) -> None:
 
 
 async def opened(one: Site) -> None:
-    await one.until(lambda: any(incident.decision for incident in one.app.watch.correlator.open.values()), 60)
+    await long_watched(one.app, 2)
+    await until(lambda: any(incident.decision for incident in one.app.watch.correlator.open.values()))
 
 
 async def asked(one: Site) -> None:
     await opened(one)
-    async with asyncio.timeout(30):
-        while not await one.app.actions.approvals():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+    await until(one.app.actions.approvals)
 
 
 async def text(page: Any, selector: str = "#main") -> str:
     return " ".join(str(await page.inner_text(selector)).split())
 
 
+async def differs(page: Any, selector: str, before: str) -> bool:
+    return str(await page.inner_text(selector)) != before
+
+
 async def test_an_incident_appears_and_ends_without_a_reload(chromium: str) -> None:
     async with site() as one, chrome(chromium) as browser:
-        await one.until(lambda: all(status["health"] == "healthy" for status in one.app.watch.statuses()))
+        await until(lambda: all(status["health"] == "healthy" for status in one.app.watch.statuses()))
         page = await browser.page()
         await page.goto(one.url)
         await page.wait_for_selector("#stream[data-state=live]")
         await page.evaluate("window.loadedOnce = true")
         assert "Nothing is wrong." in await text(page)
         inject(one, LONELY)
-        await page.wait_for_selector("#open-inc-1", timeout=60_000)
+        await page.wait_for_selector("#open-inc-1")
         assert "Validator 2: 1 peer; fewer than 3" in await text(page, "#open-inc-1")
         await page.wait_for_selector("#v2.critical")
         assert await page.evaluate("window.loadedOnce") is True
@@ -80,8 +83,8 @@ async def test_an_approval_in_two_tabs_is_carried_out_once(chromium: str, monkey
         await first.wait_for_selector("text=You approved it")
         sent = await second.request.post(f"{one.url}/approvals/ap-1/approve", form=form)  # as a tab that has heard of nothing
         assert (sent.status == 409 and "approved already (by operator)" in await sent.text()) or "used already" in await sent.text()
-        await second.wait_for_function("!document.querySelector('#ap-1')", timeout=30_000)
-        await second.wait_for_selector("text=Restarted validator 2", timeout=60_000)
+        await second.wait_for_selector("#ap-1", state="detached")
+        await second.wait_for_selector("text=Restarted validator 2")
         done = await one.app.actions.actions()
         assert [(action["outcome"], action["approved_by"]) for action in done] == [("done", "operator")]
         assert len(restarts) == 1
@@ -93,14 +96,14 @@ async def test_the_stream_breaks_says_so_and_comes_back(chromium: str) -> None:
         await page.goto(one.url)
         await page.wait_for_selector("#stream[data-state=live]")
         await one.stop()
-        await page.wait_for_selector("#lost:not([hidden])", timeout=40_000)
+        await page.wait_for_selector("#lost:not([hidden])")
         assert "No connection to Gizzi since" in await text(page, "#lost")
         inject(one, LONELY)
         await opened(one)
         await one.start()
-        await page.wait_for_selector("#lost", state="hidden", timeout=40_000)
+        await page.wait_for_selector("#lost", state="hidden")
         assert "Live again" in await text(page, "#stream")
-        await page.wait_for_selector("#open-inc-1", timeout=20_000)
+        await page.wait_for_selector("#open-inc-1")
 
 
 async def test_what_somebody_types_and_opens_stays_while_the_page_moves(chromium: str) -> None:
@@ -113,7 +116,7 @@ async def test_what_somebody_types_and_opens_stays_while_the_page_moves(chromium
         await page.focus("#why-ap-1")
         await page.keyboard.type("not n")
         read = await page.inner_text("#as-of")
-        await page.wait_for_function("old => document.getElementById('as-of').textContent !== old", arg=read, timeout=20_000)
+        await until(lambda: differs(page, "#as-of", read))
         await page.keyboard.type("ow")
         assert await page.input_value("#why-ap-1") == "not now"
         assert await page.input_value("#s-why") == "the new switch"
@@ -161,7 +164,7 @@ async def test_a_thousand_validators_stay_readable(chromium: str) -> None:
         missing("axe-core cannot be fetched from npm")
     ill = {"kind": "node_down", "validators": [7, 77, 777, 1000]}
     async with site(ill, validators=1000, collect={"every": "30s", "timeout": "10s"}) as one, chrome(chromium) as browser:
-        await one.until(lambda: sum(status["health"] == "healthy" for status in one.app.watch.statuses()) > 900, 60)
+        await until(lambda: sum(status["health"] == "healthy" for status in one.app.watch.statuses()) > 900)
         for width in (390, 1280, 1920):
             page = await browser.page(width)
             await page.goto(one.url)

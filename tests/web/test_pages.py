@@ -12,12 +12,13 @@ from gizzi.memory.entry import Entry
 from gizzi.web import desk
 from gizzi.web.desk import local
 from tools.browsing import TOKEN, Site, site
+from tools.fleet import until
 
 
 @pytest.fixture
 async def one() -> AsyncIterator[Site]:
     async with site({"kind": "peers_drop", "validators": [2], "peers": 1}) as made:
-        await made.until(lambda: bool(made.app.watch.correlator.open), 60)
+        await until(lambda: made.app.watch.correlator.open)
         yield made
 
 
@@ -108,7 +109,7 @@ async def test_a_viewer_may_look_and_change_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("VIEWERS", "only-looking-1f2e")
     tokens = {"tokens": [{"name": "anna", "role": "viewer", "token_env": "VIEWERS"}]}
     async with site({"kind": "peers_drop", "validators": [2], "peers": 1}, api=tokens) as one:
-        await one.until(lambda: bool(one.app.watch.correlator.open), 60)
+        await until(lambda: one.app.watch.correlator.open)
         assert await log_in(http, one.url, "only-looking-1f2e") == 303
         page = (await get(http, f"{one.url}/incidents/inc-1"))[1]
         assert "/incidents/inc-1/acknowledge" not in page

@@ -48,7 +48,7 @@ _ALMOST = 1e-6
 
 @dataclass(slots=True)
 class _Poll:
-    """One source of one validator (or of the fleet). thread: what its plain function ran in last."""
+    """One source of one validator (or of the fleet). ended: set once its plain function has, which was called last."""
 
     source: Source
     validators: Sequence[Validator]
@@ -58,7 +58,7 @@ class _Poll:
     own: bool
     failing_since: float | None = None
     nap: asyncio.Future[bool] | None = None
-    thread: threading.Thread | None = None
+    ended: threading.Event | None = None
 
 
 class _Alarms:
@@ -219,9 +219,9 @@ class Collector:
         source = poll.source
         if not self._threads:
             return source.collect(**poll.arguments)
-        if poll.thread is not None and poll.thread.is_alive():
+        if poll.ended is not None and not poll.ended.is_set():
             raise SourceError("timeout", f"the source {source.name} is still busy with what it was asked before")
-        poll.thread, answer = in_thread(lambda: source.collect(**poll.arguments))
+        poll.ended, answer = in_thread(lambda: source.collect(**poll.arguments))
         return await answer
 
     def _file(self, poll: _Poll, answer: Any, failure: Failure | None) -> None:
@@ -262,9 +262,13 @@ def _as_value(value: Any) -> Value | None:
             return None
 
 
-def in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future[Any]]:
-    """Run a plain function in a thread of its own: one that never returns holds up no other, nor the end of the program."""
+def in_thread(call: Callable[[], Any]) -> tuple[threading.Event, asyncio.Future[Any]]:
+    """Run a plain function in a thread of its own: one that never returns holds up no other, nor the end of the program.
+
+    The event is set once the function has ended, also where nobody waits for its answer any more, and before anybody has the answer.
+    """
     loop = asyncio.get_running_loop()
+    ended = threading.Event()
     answer: asyncio.Future[Any] = loop.create_future()
 
     def tell(value: Any, error: Exception | None) -> None:
@@ -281,12 +285,13 @@ def in_thread(call: Callable[[], Any]) -> tuple[threading.Thread, asyncio.Future
             value = call()
         except Exception as failure:
             error = RuntimeError(repr(failure)) if isinstance(failure, StopIteration) else failure  # which a future cannot hold
+        finally:
+            ended.set()
         with suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(tell, value, error)
 
-    thread = threading.Thread(target=run, name="plugin", daemon=True)
-    thread.start()
-    return thread, answer
+    threading.Thread(target=run, name="plugin", daemon=True).start()
+    return ended, answer
 
 
 def _turn_after(due: float, now: float, first_at: float, every_s: float) -> float:

@@ -133,7 +133,7 @@ class Lists(Screen[None]):
         for name in ("#approvals", "#approvals-title"):
             self.query_one(name).display = waiting > 0
         if not waiting and self.focused is self.query_one("#approvals"):
-            self.query_one("#fleet").focus()
+            self.set_focus(self.query_one("#fleet"))
 
     def _title(self, name: str, *words: str) -> None:
         listing = self.query_one(f"#{name}", Listing)
@@ -196,7 +196,7 @@ class Lists(Screen[None]):
     def action_go(self, name: str) -> None:
         listing = self.query_one(f"#{name}")
         if listing.display:
-            listing.focus()
+            self.set_focus(listing)  # at once: the next key is for it already, which `listing.focus()` would only see to later
 
     def action_sort(self) -> None:
         names = list(choose.SORTS)
@@ -209,7 +209,7 @@ class Lists(Screen[None]):
         box.display = True
         self.query_one("#keys").display = False
         box.value = self._words
-        box.focus()
+        self.set_focus(box)
 
     def action_unfilter(self) -> None:
         self._close_filter("")
@@ -227,5 +227,5 @@ class Lists(Screen[None]):
         self.query_one("#filter").display = False
         self.query_one("#keys").display = True
         if not isinstance(self.focused, Listing):
-            self.query_one("#fleet").focus()
+            self.set_focus(self.query_one("#fleet"))
         self.redraw()

@@ -35,7 +35,7 @@ class Channel:
         self._notifier = notifier
         self._given = {**given, "url": url}
         self._threads = threads
-        self._thread: threading.Thread | None = None
+        self._ended: threading.Event | None = None
 
     async def send(self, message: Message) -> str | None:
         """None where it went out, else why not."""
@@ -47,9 +47,9 @@ class Channel:
         return None if error is None else without_secrets(error, self._url)
 
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
-        if self._thread is not None and self._thread.is_alive():
+        if self._ended is not None and not self._ended.is_set():
             raise TimeoutError("it is still busy with the message before")
-        self._thread, answer = in_thread(call)
+        self._ended, answer = in_thread(call)
         return await answer
 
 
