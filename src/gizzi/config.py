@@ -281,6 +281,16 @@ def inside_coding_agent() -> bool:
     return bool(os.environ.get("CLAUDECODE"))
 
 
+def environment_for_program(*names: str) -> dict[str, str]:
+    """What a program that we start may know of our environment: the variables of those names, where they are set."""
+    return {name: os.environ[name] for name in names if name in os.environ}
+
+
+def overrides() -> dict[str, str]:
+    """The variables that override keys of the file, for another process of ours that reads the same file."""
+    return {name: value for name, value in os.environ.items() if name.startswith("GIZZI_") and "__" in name}
+
+
 def is_terminal() -> bool:
     """True where a person reads standard output and may type an answer."""
     return sys.stdout.isatty() and sys.stdin.isatty()

@@ -265,13 +265,15 @@ class Wire:
 
     name: str
     build: Callable[..., Any]
+    wants: tuple[str, ...]
     summary: str
     where: str
 
-    def made(self, provider: Any, model: Any, key: str, http: Any) -> Any:
+    def made(self, provider: Any, model: Any, key: str, http: Any, settings: Any) -> Any:
         """The pydantic-ai model. Raises ConfigError where the wire fails to make one."""
+        more = {"settings": settings} if "settings" in self.wants else {}
         try:
-            return self.build(provider, model, key, http)
+            return self.build(provider, model, key, http, **more)
         except Exception as error:
             raise ConfigError(f"the wire {self.name!r} in {self.where} failed for {model.id}: {type(error).__name__}: {error}") from None
 

@@ -234,14 +234,15 @@ def wire(name: str) -> Callable[[_Function], _Function]:
 
     It is called as `build(provider, model, key, http)` when a model is first asked, and returns a pydantic-ai `Model`. provider: its row
     (name, url …). model: the model's row (name, context_tokens …). key: the provider's key, "" where it has none. http: the `httpx2` client
-    that all wires share: no redirects, only so much of an answer, and no time-outs, which are the caller's.
+    that all wires share: no redirects, only so much of an answer, and no time-outs, which are the caller's. A fifth parameter, called
+    settings, gets the whole configuration.
     """
 
     def mark(function: _Function) -> _Function:
         wants = _wants(function)
-        if len(wants) != 4 or inspect.iscoroutinefunction(function):
+        if len(wants) != 4 + wants[4:].count("settings") or len(wants) > 5 or inspect.iscoroutinefunction(function):
             raise ConfigError(f"the wire {name!r} in {_where(function)} must be a plain function of (provider, model, key, http)")
-        setattr(function, MARK, Wire(name, function, _summary(function), _where(function)))
+        setattr(function, MARK, Wire(name, function, wants, _summary(function), _where(function)))
         return function
 
     return mark

@@ -19,14 +19,14 @@ TOKEN_NAME = "GIZZI_MCP_TOKEN"
 """The variable that the printed snippet for HTTP takes its token from, on the client's machine."""
 
 
-async def serve_stdio(settings: Settings, by: str) -> None:
+async def serve_stdio(settings: Settings, by: str, *, read_only: bool = False) -> None:
     """Answer until the client closes its end. Approvers' tokens are forgotten first: whoever starts it is a model's program."""
     forget_approvers(settings)
-    async with open_server(settings, by) as server:
+    async with open_server(settings, by, read_only=read_only) as server:
         await server.run_stdio_async()
 
 
-async def serve_http(settings: Settings, listen: str, by: str, listening: Callable[[str], None]) -> None:
+async def serve_http(settings: Settings, listen: str, by: str, listening: Callable[[str], None], *, read_only: bool = False) -> None:
     """Answer until cancelled. Raises ConfigError where the address cannot be had, or lies beyond loopback and no token is set."""
     host, _ = address_of(listen)
     people = people_of(settings)
@@ -35,7 +35,7 @@ async def serve_http(settings: Settings, listen: str, by: str, listening: Callab
         raise ConfigError(
             f"--http {listen!r} is open to other machines and no token is set; put one into {settings.api.token_env}, or use 127.0.0.1"
         )
-    async with open_server(settings, by) as server:
+    async with open_server(settings, by, read_only=read_only) as server:
         bound = bind(listen)
         listening(url_of(bound) + PATH)
         gate = Gate(http_app(server, "127.0.0.1" if local else host), people, open_reads=local)
@@ -48,10 +48,15 @@ async def serve_http(settings: Settings, listen: str, by: str, listening: Callab
             bound.close()
 
 
-def claude_config(program: list[str], config: Path | None, http: str | None) -> dict[str, Any]:
+def claude_config(program: list[str], config: Path | None, http: str | None, *, read_only: bool = False) -> dict[str, Any]:
     """What Claude Code reads from .mcp.json. No token stands in it."""
     if http is not None:
         headers = {"Authorization": f"Bearer ${{{TOKEN_NAME}}}"}
         return {"mcpServers": {"gizzi": {"type": "http", "url": f"http://{http}{PATH}", "headers": headers}}}
-    words = [*program[1:], "mcp", *(["--config", str(config.resolve())] if config is not None else [])]
+    words = [
+        *program[1:],
+        "mcp",
+        *(["--read-only"] if read_only else []),
+        *(["--config", str(config.resolve())] if config is not None else []),
+    ]
     return {"mcpServers": {"gizzi": {"type": "stdio", "command": program[0], "args": words, "env": {}}}}

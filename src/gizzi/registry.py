@@ -27,7 +27,7 @@ _Item = TypeVar("_Item", bound=Extension)
 
 _KINDS = ("alerts.rules", "sources", "actions", "notifiers", "tasks", "workflows", "panels")
 _BUILT_IN_PACKAGES = tuple(f"gizzi.{name}" for name in _KINDS)
-_WIRES = ("openai", "anthropic", "google", "mistral", "ollama")
+_WIRES = ("openai", "anthropic", "google", "mistral", "ollama", "claude_code")
 _CHOOSERS = ("rules", "strategies", "learned_choice")
 _BUILT_IN_MODULES = (*(f"gizzi.models.{name}" for name in _CHOOSERS), *(f"gizzi.models.wire_{name}" for name in _WIRES))
 

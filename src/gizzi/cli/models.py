@@ -35,7 +35,8 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
     today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
     catalogue = catalogue_of(settings, registry.load(settings), today)
     rows = catalogue.as_json(catalogue.reachability(settings), today)
-    rows = with_installed(rows, catalogue, asyncio.run(_installed(catalogue, settings)))
+    installed, logins = asyncio.run(_asked(catalogue, settings, rows))
+    rows = with_logins(with_installed(rows, catalogue, installed), logins)
     if as_json:
         print_json(rows)
         return 0
@@ -51,9 +52,21 @@ def show_models(config: Path | None, *, as_json: bool) -> int:
     return 0
 
 
-async def _installed(catalogue: Catalogue, settings: Settings) -> dict[str, list[str]]:
-    """By provider, the models that each Ollama server has; servers that do not answer are left out."""
+async def _asked(
+    catalogue: Catalogue, settings: Settings, rows: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, list[str]], dict[str, str | None]]:
+    """By provider, the models that each Ollama server has, those left out that do not answer; by model, why Claude Code asks nobody."""
     providers = Providers(lambda provider: settings.secret(provider.key_env or "", provider.key_file))
+    started = [row for row in rows if row["reachable"] and catalogue.providers[row["provider"]].api == "claude-code"]
+    try:
+        installed = await _installed(catalogue, providers)
+        logins = {row["model"]: await providers.login(catalogue.providers[row["provider"]], catalogue.models[row["model"]]) for row in started}
+    finally:
+        await providers.close()
+    return installed, logins
+
+
+async def _installed(catalogue: Catalogue, providers: Providers) -> dict[str, list[str]]:
     asked = [provider for provider in catalogue.providers.values() if provider.api == "ollama"]
 
     async def names_of(provider: Provider) -> list[str] | None:
@@ -62,10 +75,7 @@ async def _installed(catalogue: Catalogue, settings: Settings) -> dict[str, list
         except GizziError:
             return None
 
-    try:
-        answers = await asyncio.gather(*map(names_of, asked))
-    finally:
-        await providers.close()
+    answers = await asyncio.gather(*map(names_of, asked))
     return {provider.name: names for provider, names in zip(asked, answers, strict=True) if names is not None}
 
 
@@ -83,6 +93,11 @@ def with_installed(rows: list[dict[str, Any]], catalogue: Catalogue, installed: 
             if name not in known and name.removesuffix(":latest") not in known:
                 shown.append(_found(catalogue.providers[provider], name))
     return shown
+
+
+def with_logins(rows: Sequence[dict[str, Any]], logins: Mapping[str, str | None]) -> list[dict[str, Any]]:
+    """The rows, where a program without a login cannot be reached."""
+    return [{**row, "reachable": False, "why_not": why} if (why := logins.get(row["model"])) else row for row in rows]
 
 
 def _found(provider: Provider, name: str) -> dict[str, Any]:

@@ -25,14 +25,17 @@ ABOUT = (
 
 
 @asynccontextmanager
-async def open_server(settings: Settings, by: str) -> AsyncIterator[MCPServer[Any]]:
-    """by: who proposes where no token says it."""
+async def open_server(settings: Settings, by: str, *, read_only: bool = False) -> AsyncIterator[MCPServer[Any]]:
+    """by: who proposes where no token says it. read_only: tools that look and nothing else, and no secrets in what they answer."""
     window = Window(settings)
+    tools = Tools(window, by)
+    offered = tools.looking(window.router.redactor()) if read_only else tools.all()
     server: MCPServer[Any] = MCPServer(
-        "gizzi", title="Gizzi", instructions=ABOUT, version=version(), tools=[*Tools(window, by).all()], log_level="CRITICAL"
+        "gizzi", title="Gizzi", instructions=ABOUT, version=version(), tools=[*offered], log_level="CRITICAL"
     )
-    add_resources(server, window)
-    add_prompts(server, window)
+    if not read_only:
+        add_resources(server, window)
+        add_prompts(server, window)
     try:
         yield server
     finally:

@@ -12,8 +12,9 @@ from gizzi.clock import iso
 from gizzi.errors import NotFound, UsageError
 from gizzi.mcp import shapes
 from gizzi.mcp.gate import who_asks
-from gizzi.mcp.strict import ACTS, READS, SPENDS, StrictTool, tool
+from gizzi.mcp.strict import ACTS, READS, SPENDS, StrictTool, tool, without_secrets
 from gizzi.mcp.window import Window
+from gizzi.models.redact import Redactor
 from gizzi.models.report import By, costs_by
 from gizzi.readers import journal
 from gizzi.readers.promql import UnreadableAnswer, vector
@@ -49,6 +50,10 @@ class Tools:
             tool(self.ask, "Ask a model", SPENDS),
             tool(self.propose_action, "Propose an action", ACTS),
         ]
+
+    def looking(self, redactor: Redactor) -> list[StrictTool]:
+        """Those that only read, for a model that is not the person's own: what they answer goes through the redactor."""
+        return [without_secrets(tool, redactor) for tool in self.all() if tool.annotations == READS]
 
     async def network_status(
         self,

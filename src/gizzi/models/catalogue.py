@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -50,11 +51,12 @@ class Catalogue:
         return f"; did you mean {' or '.join(list(dict.fromkeys(near))[:3])}?" if near else "; `gizzi models` lists them"
 
     def reachability(self, settings: Settings, breaker_open: Callable[[str], bool] = lambda _: False) -> Reachable:
-        """Without the network: a model can be reached where its provider needs no key or has one, and its circuit breaker is not open.
+        """Without the network: a model can be reached where its provider needs no key or has one, the program it needs is here, and its
+        circuit breaker is not open.
 
-        Keys are looked up once, now; the breaker at each question.
+        Keys and programs are looked up once, now; the breaker at each question.
         """
-        missing = {name: _missing_key(provider, settings) for name, provider in self.providers.items()}
+        missing = {name: _missing_program(of) or _missing_key(of, settings) for name, of in self.providers.items()}
 
         def why_not(model: Model) -> str | None:
             return missing[model.provider] or ("its circuit breaker is open" if breaker_open(model.id) else None)
@@ -66,6 +68,14 @@ class Catalogue:
         places = {name: place for tier in reversed(MODEL_TIERS) for place, name in enumerate(self.tiers[tier])}
         ranked = sorted(self.models.values(), key=lambda model: (TIERS.index(model.tier), places.get(model.id, len(self.models))))
         return [_row_json(model, self, reachable(model), today) for model in ranked]
+
+
+def _missing_program(provider: Provider) -> str | None:
+    if provider.program is None or (provider.program and shutil.which(provider.program)):
+        return None
+    if not provider.program:
+        return f"off: name its program in [providers.{provider.name}]"
+    return f"{provider.program!r}, the program of [providers.{provider.name}], is not here"
 
 
 def _missing_key(provider: Provider, settings: Settings) -> str | None:

@@ -27,7 +27,7 @@ from gizzi.models.providers import Providers
 from gizzi.models.redact import Redactor
 from gizzi.models.retry import OUR_FAULT, Kind, ModelCallFailed, wait_s
 from gizzi.models.task import Route, Task, Tier, Usage
-from gizzi.models.usage import estimated_tokens, estimated_usage, received_bytes, sent_bytes, usage_of
+from gizzi.models.usage import cost_of, estimated_tokens, estimated_usage, received_bytes, sent_bytes, usage_of
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
@@ -77,13 +77,15 @@ class Call:
 
 @dataclass(slots=True)
 class Bill:
-    """One call to one model. usage: set once the provider has answered whole. seen: what came of an answer that did not end."""
+    """One call to one model. usage: set once the provider has answered whole; cost_usd with it where the provider said that too.
+    seen: what came of an answer that did not end. most_usd: what it can cost at most, where the model's wire sees to that."""
 
     model: Model
     prompt_bytes: int
     usage: Usage | None = None
     cost_usd: Decimal | None = None
     seen: Callable[[], int] = field(default=lambda: 0)
+    most_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class Door:
                 raise self._failure(error, model) from None
             if not response.parts:
                 raise ModelCallFailed("unreadable", f"{model.id}: its answer is empty")
-            bill.usage = usage_of(response, bill.prompt_bytes)
+            bill.usage, bill.cost_usd = usage_of(response, bill.prompt_bytes), cost_of(response)
         return response, bill
 
     async def _opened(
@@ -248,7 +250,8 @@ class Door:
         reserved = False
         try:
             reached = self.providers.model(self.catalogue.providers[model.provider], model)
-            reservation, reserved = await self._reserve(task, model, most), True
+            bill.most_usd = getattr(reached, "most_usd", None)
+            reservation, reserved = await self._reserve(task, bill, most), True
             yield bill, reached, call
         except ModelCallFailed as failure:
             failed = failure
@@ -263,20 +266,24 @@ class Door:
             if reserved:
                 await _to_its_end(self._settle(reservation, bill, failed))
 
-    async def _reserve(self, task: Task, model: Model, most: Usage) -> Any:
-        estimate = None if model.price is None else model.price.of(most)
+    async def _reserve(self, task: Task, bill: Bill, most: Usage) -> Any:
+        model = bill.model
+        estimate = _price_of(bill, most)
         critical = task.critical or task.severity == "critical"
         return await self.purse.reserve(
             model=model.id, tier=model.tier, role=task.role, kind=task.kind, estimate_usd=estimate, critical=critical
         )
 
     async def _settle(self, reservation: Any, bill: Bill, failed: ModelCallFailed | None) -> None:
-        if bill.usage is None and failed is not None and failed.kind in NOT_BILLED:
+        outcome = "answered" if bill.usage is not None else failed.kind if failed is not None else "cancelled"
+        if failed is not None and failed.spent is not None:
+            bill.usage, bill.cost_usd = failed.spent.usage, failed.spent.cost_usd
+        elif bill.usage is None and failed is not None and failed.kind in NOT_BILLED:
             await self.purse.release(reservation, failed.kind)
             return
-        outcome = "answered" if bill.usage is not None else failed.kind if failed is not None else "cancelled"
         bill.usage = bill.usage or estimated_usage(bill.prompt_bytes, bill.seen())
-        bill.cost_usd = None if bill.model.price is None else bill.model.price.of(bill.usage)
+        if bill.cost_usd is None:
+            bill.cost_usd = _price_of(bill, bill.usage)
         await self.purse.settle(reservation, bill.usage, bill.cost_usd, outcome)
 
     def _failure(self, error: Exception, model: Model) -> ModelCallFailed:
@@ -292,6 +299,13 @@ async def _to_its_end(work: Awaitable[None]) -> None:
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+def _price_of(bill: Bill, usage: Usage) -> Decimal | None:
+    """What so many tokens cost, the most that they can where the wire keeps to a limit; None where nobody knows the price."""
+    if bill.most_usd is not None:
+        return bill.most_usd
+    return None if bill.model.price is None else bill.model.price.of(usage)
 
 
 def _prepared(reached: Any, call: Call) -> tuple[list[Any], dict[str, Any], Any]:

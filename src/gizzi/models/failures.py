@@ -11,6 +11,7 @@ from gizzi.models.retry import Kind, ModelCallFailed
 from gizzi.readers.text import one_line
 
 LONGEST_WORDS = 240
+_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|AIza|xai|gsk|Bearer)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)
 _TOO_LONG = re.compile(r"exceeds? the (?:available|maximum)?\s?context (?:size|length|window)", re.IGNORECASE)
 """How servers that send no code for it say that a prompt is too long: llama.cpp's."""
 
@@ -52,6 +53,11 @@ def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callab
     return ModelCallFailed(kind, f"{model.id}: {texts[kind]}", retry_after_s=retry_after_s, sent=kind != "refused")
 
 
+def without_key(text: str, key: str) -> str:
+    """A provider's own words without its key, or what looks like one."""
+    return _KEY_LIKE.sub("***", text.replace(key, "***") if len(key) >= 4 else text)
+
+
 def timed_out(model: Model, limit_s: float) -> ModelCallFailed:
     return ModelCallFailed("timeout", f"{model.id}: no answer within {limit_s:.0f} s" if limit_s >= 1 else f"{model.id}: no answer in time")
 
@@ -83,11 +89,11 @@ def _kind_of(error: Exception) -> Kind:
     if known is not None:
         return known
     if isinstance(error, ai.ModelHTTPError):
-        return _by_status(error.status_code)
+        return kind_by_status(error.status_code)
     return _by_cause(error)
 
 
-def _by_status(status: int) -> Kind:
+def kind_by_status(status: int) -> Kind:
     named: dict[int, Kind] = {401: "unauthorised", 403: "unauthorised", 402: "quota", 404: "not_found", 413: "too_long", 429: "rate_limit"}
     if status in named:
         return named[status]

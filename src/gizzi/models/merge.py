@@ -27,7 +27,7 @@ from gizzi.models.task import TIERS, Tier
 from gizzi.readers.rows import ModelRow, ProviderRow
 from gizzi.registry import Registry
 
-APIS = ("anthropic", "google", "mistral", "ollama", "openai", "openai-responses")
+APIS = ("anthropic", "claude-code", "google", "mistral", "ollama", "openai", "openai-responses")
 CAPABILITIES = frozenset({"tools", "json", "stream"})
 CONTEXT_TOKENS = 128_000
 OLLAMA_CONTEXT_TOKENS = 8192
@@ -157,7 +157,7 @@ class _Builder:
         local = row.get("local")
         if local is None:
             local = row["api"] == "ollama" and _is_near(row["url"])
-        return Provider(name, row["api"], row["url"], row.get("key_env"), row.get("key_file"), local, where)
+        return Provider(name, row["api"], row["url"], row.get("key_env"), row.get("key_file"), local, where, row.get("program"))
 
     def _add_listed(self) -> None:
         """A model that [tiers] names needs no row where its provider is the person's own, an Ollama, or one whose price is known."""

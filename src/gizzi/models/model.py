@@ -43,7 +43,8 @@ class Price:
 @dataclass(frozen=True, slots=True)
 class Provider:
     """Where models are reached. api: the wire it speaks. key_env: the variable or credential with its key, key_file: the file; neither
-    where it needs none. local: on our own machines, and nothing is sent on, so what is private may go there."""
+    where it needs none. local: on our own machines, and nothing is sent on, so what is private may go there. program: what its wire
+    starts, None where it starts nothing, "" where nobody has named it yet: then it is off."""
 
     name: str
     api: str
@@ -52,6 +53,7 @@ class Provider:
     key_file: str | None = None
     local: bool = False
     where: str = "shipped"
+    program: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

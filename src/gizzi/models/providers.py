@@ -7,7 +7,6 @@ along) and reads only so much.
 from __future__ import annotations
 
 import asyncio
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -15,10 +14,13 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from gizzi.config import Settings
 from gizzi.errors import ConfigError, GizziError
 from gizzi.kinds import MARK, Wire
-from gizzi.models import guarded_http, wire_anthropic, wire_google, wire_mistral, wire_ollama, wire_openai
+from gizzi.models import guarded_http, wire_anthropic, wire_claude_code, wire_google, wire_mistral, wire_ollama, wire_openai
+from gizzi.models.failures import without_key
 from gizzi.models.model import Model, Provider
+from gizzi.models.retry import ModelCallFailed
 
 Key = Callable[[Provider], SecretStr | None]
 BUILT_IN = (
@@ -28,10 +30,10 @@ BUILT_IN = (
     wire_google.build,
     wire_mistral.build,
     wire_ollama.build,
+    wire_claude_code.build,
 )
 WIRES: Mapping[str, Wire] = {found.name: found for found in (getattr(build, MARK) for build in BUILT_IN)}
-
-
+LOGIN_WITHIN_S = 10.0
 _LIBRARIES = {
     "openai": "pydantic_ai.models.openai",
     "openai-responses": "pydantic_ai.models.openai",
@@ -47,10 +49,12 @@ def preload(apis: Iterable[str]) -> None:
 
 
 class Providers:
-    """key_of: a provider's key, None where it has none. wires: by the name that `api` gives; a registry has those of plugins too."""
+    """key_of: a provider's key, None where it has none. wires: by the name that `api` gives; a registry has those of plugins too.
+    settings: what a wire gets that asks for them."""
 
-    def __init__(self, key_of: Key, wires: Iterable[Wire] = tuple(WIRES.values())) -> None:
+    def __init__(self, key_of: Key, wires: Iterable[Wire] = tuple(WIRES.values()), settings: Settings | None = None) -> None:
         self._key_of = key_of
+        self._settings = settings or Settings()
         self._wires = {wire.name: wire for wire in wires}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._http: Any = None
@@ -67,26 +71,36 @@ class Providers:
             if wire is None:
                 known = ", ".join(sorted(self._wires))
                 raise ConfigError(f'[providers.{provider.name}] api = "{provider.api}" is not one Gizzi speaks; it speaks {known}')
-            key = self._key_of(provider)
-            found = self._models[model.id] = wire.made(provider, model, key.get_secret_value() if key else "", self._client())
+            found = self._models[model.id] = wire.made(provider, model, self._key(provider), self._client(), self._settings)
         return found
 
     async def installed(self, provider: Provider) -> list[str]:
         """The models that an Ollama server has. Raises GizziError, one line, where it cannot be asked."""
         import httpx2
 
-        key = self._key_of(provider)
         try:
-            return await wire_ollama.installed(provider, self._client(), key.get_secret_value() if key else "")
+            return await wire_ollama.installed(provider, self._client(), self._key(provider))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError):
             raise GizziError(f"{provider.name} does not list its models at {provider.url}; is Ollama running there?") from None
 
+    async def login(self, provider: Provider, model: Model) -> str | None:
+        """Why Claude Code's program could ask nobody, as it says itself, within a few seconds; None where it could, or does not say."""
+        program = wire_claude_code.Program(provider, model, self._key(provider), self._settings)
+        try:
+            async with asyncio.timeout(LOGIN_WITHIN_S):
+                return await program.login()
+        except TimeoutError:
+            return None
+        except ModelCallFailed as failure:
+            return str(failure)
+
     def scrub(self, provider: Provider, text: str) -> str:
         """A provider's own words without its key, or what looks like one."""
+        return without_key(text, self._key(provider))
+
+    def _key(self, provider: Provider) -> str:
         key = self._key_of(provider)
-        if key and len(key.get_secret_value()) >= 4:
-            text = text.replace(key.get_secret_value(), "***")
-        return _KEY_LIKE.sub("***", text)
+        return key.get_secret_value() if key else ""
 
     async def close(self) -> None:
         http, self._http, self._models = self._http, None, {}
@@ -103,6 +117,3 @@ class Providers:
 def _quiet() -> None:
     """What a provider's odd counts make the library say on stderr, we say in the answer."""
     warnings.filterwarnings("ignore", message="Failed to extract usage")
-
-
-_KEY_LIKE = re.compile(r"\b(?:sk|pk|key|AIza|xai|gsk|Bearer)[-_ ]?[\w*.-]{8,}", re.IGNORECASE)

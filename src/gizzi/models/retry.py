@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from decimal import Decimal
 from random import Random
 from typing import Literal
 
 from gizzi.errors import GizziError
+from gizzi.models.task import Usage
 
 Kind = Literal[
     "refused",
@@ -37,14 +40,36 @@ LONGEST_WAIT_S = 10.0
 """A model that asks for more than this is left to its breaker, and the next one is called."""
 
 
-class ModelCallFailed(GizziError):
-    """One call to one model failed. retry_after_s: what the provider asked for. sent: False where the request surely never reached it."""
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call cost, in US$, as who was called says it."""
 
-    def __init__(self, kind: Kind, message: str, *, retry_after_s: float | None = None, sent: bool = True) -> None:
+    usage: Usage
+    cost_usd: Decimal
+
+
+class ModelCallFailed(GizziError):
+    """One call to one model failed. retry_after_s: what the provider asked for. sent: False where the request surely never reached it.
+
+    spent: what it cost although it failed, where that is known. again: False where calling again may not help, whatever the kind.
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        sent: bool = True,
+        spent: Spent | None = None,
+        again: bool = True,
+    ) -> None:
         super().__init__(message)
         self.kind: Kind = kind
         self.retry_after_s = retry_after_s
         self.sent = sent
+        self.spent = spent
+        self.again = again
 
 
 def wait_s(failure: ModelCallFailed, tried: int, left_s: float, dice: Random) -> float | None:
@@ -53,7 +78,7 @@ def wait_s(failure: ModelCallFailed, tried: int, left_s: float, dice: Random) ->
     tried: calls to it so far, from 1. left_s: how long the whole task may still take. Full jitter over a doubling span, so that many
     callers do not come back together; never sooner than the provider asked.
     """
-    if failure.kind not in RETRIED or tried >= TRIES:
+    if failure.kind not in RETRIED or not failure.again or tried >= TRIES:
         return None
     least = failure.retry_after_s or 0.0
     span = min(FIRST_WAIT_S * 2 ** (tried - 1), LONGEST_WAIT_S)

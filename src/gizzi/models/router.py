@@ -313,7 +313,9 @@ class Router:
             store = self._given_store or open_store(self.settings.store.url)
             ledger = Ledger(store, self.settings.budget, self._clock)
             purse = self._purse(ledger) if self._purse is not None else ledger
-            door = Door(catalogue, Providers(self._key, registry.wires), purse, self._clock, breakers=self.breakers, dice=self._dice)
+            door = Door(
+                catalogue, Providers(self._key, registry.wires, self.settings), purse, self._clock, breakers=self.breakers, dice=self._dice
+            )
             cache = AnswerCache(store, self.settings.cache, self._clock)
             outcomes = Outcomes(store, self._clock)
             self._opened = Opened(catalogue, strategies_of(self.settings, registry), store, ledger, cache, outcomes, door)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+from gizzi.models.budget import is_amount
 from gizzi.models.task import Usage
 
 BYTES_A_TOKEN = 3.5
@@ -13,6 +15,10 @@ OVERHEAD_TOKENS = 8
 SLACK_TOKENS = 20_000
 """What a provider may add to a prompt on its side (templates, tools) before its count is not believed."""
 MOST_OUTPUT_TOKENS = 2_000_000
+COST = "cost_usd"
+"""In a response's provider_details: what it cost, a Decimal, where the wire is told. Then one question may be many calls, and its counts
+large."""
+MOST_RUN_TOKENS = 100_000_000
 
 
 def estimated_tokens(text_bytes: int) -> int:
@@ -40,7 +46,8 @@ def usage_of(response: Any, prompt_bytes: int) -> Usage:
     said = response.usage
     counts = (said.input_tokens, said.output_tokens, said.cache_read_tokens, said.cache_write_tokens)
     whole = all(isinstance(count, int) and count >= 0 for count in counts)
-    if not whole or said.unmeasured_requests or not _is_possible(said, prompt_bytes):
+    most = MOST_RUN_TOKENS if cost_of(response) is not None else 2 * prompt_bytes + SLACK_TOKENS
+    if not whole or said.unmeasured_requests or not _is_possible(said, most):
         return estimated_usage(prompt_bytes, received_bytes(response))
     reasoning = said.output_reasoning_tokens or said.details.get("reasoning_tokens", 0)
     read = min(said.cache_read_tokens, said.input_tokens)
@@ -58,11 +65,17 @@ def estimated_usage(prompt_bytes: int, answer_bytes: int) -> Usage:
     return Usage(input_tokens=estimated_tokens(prompt_bytes), output_tokens=output, estimated=True)
 
 
-def _is_possible(said: Any, prompt_bytes: int) -> bool:
+def cost_of(response: Any) -> Decimal | None:
+    """What the provider said that it cost, in US$; None where it said nothing, or nothing possible."""
+    said = (getattr(response, "provider_details", None) or {}).get(COST)
+    return said if isinstance(said, Decimal) and is_amount(said) else None
+
+
+def _is_possible(said: Any, most_input: int) -> bool:
     """No tokenizer makes more tokens than there are bytes; and an answer with no tokens in or out was not counted."""
     input_tokens: int = said.input_tokens
     output_tokens: int = said.output_tokens
-    return 0 < input_tokens <= 2 * prompt_bytes + SLACK_TOKENS and output_tokens <= MOST_OUTPUT_TOKENS
+    return 0 < input_tokens <= most_input and output_tokens <= MOST_OUTPUT_TOKENS
 
 
 def _texts(part: Any) -> list[str]:

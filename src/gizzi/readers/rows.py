@@ -43,13 +43,18 @@ class _Row(BaseModel):
 
 class ProviderRow(_Row):
     api: str | None = Field(
-        None, min_length=1, description="What it speaks: openai, openai-responses, anthropic, google, mistral, ollama or a plugin's wire."
+        None,
+        min_length=1,
+        description="What it speaks: openai, openai-responses, anthropic, google, mistral, ollama, claude-code or a plugin's wire.",
     )
     url: HttpUrl | None = Field(None, description="Its base address, such as https://api.example/v1.")
     key_env: str | None = Field(
         None, min_length=1, description="The variable or systemd credential with its key; leave it out where it needs none."
     )
     key_file: str | None = Field(None, description="A file with its key, where the variable is not set.")
+    program: str | None = Field(
+        None, description="The program that its wire starts, by name or whole path; claude-code is off until it is named."
+    )
     local: bool | None = Field(
         None, description="It runs on your own machines and sends nothing on, so what is private may go there; a near Ollama is by itself."
     )
