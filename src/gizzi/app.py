@@ -44,7 +44,7 @@ from gizzi.engine.tell.teller import Teller
 from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
 from gizzi.engine.workflows.runner import WorkflowRunner
-from gizzi.errors import ConfigError, GizziError, StoreError, StoreTaken, UsageError
+from gizzi.errors import ConfigError, GizziError, NotFound, SourceError, StoreError, StoreTaken, UsageError
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
 from gizzi.models.door import Purse
@@ -230,6 +230,21 @@ class App:
         await self.watch.collector.once()
         await self.watch.step()
         return self.watch.statuses()
+
+    async def read(self, name: str, number: int) -> str:
+        """What an action that changes nothing has to say of a validator. Raises NotFound, UsageError, SourceError."""
+        action = self.registry.actions[name]
+        if action.writes or action.needs():
+            raise UsageError(f"the action {name} is not one that only looks, or needs more than a validator")
+        validator = next((v for v in self.watch.validators if v.number == number), None)
+        if validator is None:
+            raise NotFound(f"there is no validator {number} in {self.settings.file or 'the configuration'}")
+        given = {"validator": validator, "ssh": self.watch.reach.ssh, "settings": self.settings}
+        try:
+            async with asyncio.timeout(action.longest_s):
+                return await action.carry_out(given) or "done"
+        except TimeoutError:
+            raise SourceError("timeout", f"the action {name} of validator {number} did not end in {action.longest_s:.0f} s") from None
 
     async def _statuses(self) -> list[dict[str, Any]]:
         return self.watch.statuses()

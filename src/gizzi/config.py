@@ -276,6 +276,16 @@ def forget_approvers(settings: Settings) -> list[str]:
     return [name for name in dict.fromkeys(names) if os.environ.pop(name, None)]
 
 
+def service_manager() -> tuple[str | None, float | None]:
+    """The socket on which systemd wants to hear of this process, and every how many seconds at least; None where it does not.
+
+    Both are taken out of the environment, so that nothing this process starts can speak for it.
+    """
+    address, watchdog, pid = (os.environ.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"))
+    ours = watchdog.isdigit() and int(watchdog) > 0 and pid in ("", str(os.getpid()))
+    return address or None, int(watchdog) / 1e6 if ours else None
+
+
 def inside_coding_agent() -> bool:
     """True in the shell of a coding agent, where nobody may approve."""
     return bool(os.environ.get("CLAUDECODE"))

@@ -303,10 +303,10 @@ class SystemdHost(Sshd):
         """Power off: everything ends at once, and the journal, which lies in memory, is gone."""
         super().stop()
         for slice_ in self._slices:
-            _remove_cgroup(slice_)
+            remove_cgroup(slice_)
 
 
-def _remove_cgroup(cgroup: Path) -> None:
+def remove_cgroup(cgroup: Path) -> None:
     """Empty by now, but the kernel may need a moment to see it."""
     deadline = time.monotonic() + 5
     while cgroup.exists() and time.monotonic() < deadline:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gizzi import registry as registries
 from gizzi.app import App, open_app, process_is_gone
-from gizzi.cli.terminal import print_json, say, show
+from gizzi.cli.terminal import clean, print_json, say, show
 from gizzi.cli.words import settings_of, who
 from gizzi.clock import LiveClock
 from gizzi.config import Settings
@@ -21,14 +21,27 @@ LOOK_EVERY_S = 0.3
 
 
 def act(config: Path | None, action: str, number: int, why: str, *, as_json: bool) -> int:
-    """Exit code 0 where it was carried out, 1 where it was not: denied, failed, or waiting for an approval, whose id is printed."""
+    """Exit code 0 where it was carried out, 1 where it was not: denied, failed, or waiting for an approval, whose id is printed.
+
+    One that only looks is carried out at once, and nothing is kept of it.
+    """
     settings = settings_of(config, need_fleet=True)
+    actions = registries.load(settings).actions
+    if action in actions and not actions[action].writes:
+        said = asyncio.run(_read(settings, action, number))
+        print_json({"action": action, "validator": number, "outcome": "done", "text": said}) if as_json else show(clean(said))
+        return 0
     shown = asyncio.run(_act(settings, action, number, why))
     if as_json:
         print_json(shown)
     else:
         show(*_words(shown))
     return 0 if shown["outcome"] == "done" else 1
+
+
+async def _read(settings: Settings, action: str, number: int) -> str:
+    async with open_app(settings, store=open_store("sqlite://"), lasting=False) as app:
+        return await app.read(action, number)
 
 
 async def _act(settings: Settings, action: str, number: int, why: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def act(
     as_json: Json = False,
     config: Config = None,
 ) -> int:
-    """Propose an action; the guard allows it, asks a person, or denies it."""
+    """Propose an action; the guard allows it, asks a person, or denies it. One that only looks is carried out at once."""
     from gizzi.cli.act import act as run
 
     return run(config, action, validator, why, as_json=as_json)

@@ -34,8 +34,12 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
+Type=notify
 User={user}
 ExecStart={program} watch --config {config}
+# Its loop tells systemd every few seconds that it turns. One that is stuck is ended, and started again.
+WatchdogSec=60
+TimeoutAbortSec=10
 Restart=on-failure
 RestartSec=5
 UMask=0077

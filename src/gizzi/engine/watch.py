@@ -53,7 +53,8 @@ AGAINST = frozenset({"db_lost", "twin_running", "unclean_stop"})
 
 @dataclass
 class Watch:
-    """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in.
+    """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in, `on_turn` that
+    the loop has gone round once more.
 
     thinking: who decides; None for the rules of reflex.toml alone.
     """
@@ -67,6 +68,7 @@ class Watch:
     live: bool = True
     on_change: list[Callable[[Change], None]] = field(default_factory=list)
     on_collected: list[Callable[[Collected], None]] = field(default_factory=list)
+    on_turn: list[Callable[[], None]] = field(default_factory=list)
     thinking: Thinking | None = None
 
     def __post_init__(self) -> None:
@@ -103,6 +105,7 @@ class Watch:
                 await self._until_the_clock_is_set_back()
                 self._begin()
                 while not await self._take_up():
+                    self._turned()
                     await self.clock.sleep(STEP_S)
         finally:
             if self.thinking is not None:
@@ -119,9 +122,14 @@ class Watch:
                 latest = max(latest, now)
                 await self.clock.sleep(STEP_S)
                 await self.step()
+                self._turned()
             log.warning("clock_set_back", by=duration_text(latest - now), then="what was seen is forgotten, watching begins anew")
             for task in tasks:
                 task.cancel()
+
+    def _turned(self) -> None:
+        for heard in self.on_turn:
+            heard()
 
     async def _take_up(self) -> bool:
         """What waits is written, and what is stored taken up. Returns whether the store let us."""
