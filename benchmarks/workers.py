@@ -45,7 +45,7 @@ def measure(incidents: int, workers: int) -> dict[str, Any]:
         store = open_store(url)
         for number in range(1, incidents + 1):
             add_incident(store, number, number, at=time.time())
-        helpers = [process(folder, url, f"helper-{n}", HELPS="1") for n in range(1, workers)]
+        helpers = [process(folder, url, f"helper-{n}", HELPS=str(folder)) for n in range(1, workers)]
         for helper in helpers:
             assert helper.stdout is not None and helper.stdout.readline() == "helps\n"
         watcher = process(folder, url, "watcher")

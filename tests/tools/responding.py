@@ -2,8 +2,9 @@
 
 FOLDER/gizzi.db, or what GIZZI_TEST_STORE says, is the store. What the action does is a line in FOLDER/effects, what people are told one in
 FOLDER/news. It ends once no action is unfinished. Of the environment: KILL_AT names where it kills itself, POLICY holds keys of [policy]
-as JSON, WORKER names it, EVERY is its poll round, MANY lets many act at a time, HELPS makes it carry out what another starts, GONE_S and
-BEAT_S are those of the runs, RUNS_VERSION is the workflows' version, RENAMED a step that has another name by now.
+as JSON, WORKER names it, EVERY is its poll round, MANY lets many act at a time, HELPS makes it carry out what another starts, once the file
+that it names is there, STARTS makes it leave to others what it starts, GONE_S and BEAT_S are those of the runs, RUNS_VERSION is the
+workflows' version, RENAMED a step that has another name by now.
 
 KILL_AT: start, started (the run, by whoever watches); STEP:before, STEP:ran (not yet kept), STEP:kept of propose, permission, act,
 verify and close; intent, effect, outcome (inside of act); asked, told (inside of permission); sleep.
@@ -110,6 +111,19 @@ def asked_and_killed(connection: Any, *given: Any, real: Any = approvals.ask) ->
     return answer
 
 
+def leave_to_others() -> None:
+    """Take nothing from the queue: what is started here is carried out elsewhere."""
+    from dbos import DBOS
+
+    launch = DBOS.launch
+
+    def without_queues() -> None:
+        DBOS.listen_queues(["none"])
+        launch()
+
+    DBOS.launch = without_queues  # type: ignore[method-assign]
+
+
 async def main(folder: Path) -> None:
     url = os.environ.get("GIZZI_TEST_STORE") or f"sqlite:///{folder}/gizzi.db"
     store, place = open_store(url), Place(folder)
@@ -125,6 +139,8 @@ async def main(folder: Path) -> None:
         rows.under_way = lambda connection: []
         door_module.REJOIN_WITHIN_S = 0.0
     dbos_runs.DbosRun = KilledRun  # type: ignore[misc]
+    if os.environ.get("STARTS"):
+        leave_to_others()
     approvals.ask = asked_and_killed
     response = Response(door, [place.tell])
     runs = dbos_runs.DbosRuns(store, place.clock, url, os.environ.get("WORKER", "test"))
@@ -135,7 +151,10 @@ async def main(folder: Path) -> None:
     around(runs, "start", before="start", after="started")
     if os.environ.get("HELPS"):
         door.world = StoredWorld(store, place.clock, settings.collect.every_s)
+        runs.load()
         print("helps", flush=True)
+        while not Path(os.environ["HELPS"]).exists():
+            await asyncio.sleep(0.01)
         await responder.help_out()
     keeping = asyncio.create_task(responder.keep())
     writing = asyncio.create_task(write_down(place, store, place.clock, settings.collect.every_s, []))

@@ -46,6 +46,7 @@ class Sshd:
     def __init__(self, port: int, *, environment: str = "") -> None:
         (self._binary,) = need("sshd")
         self.port = port
+        self.addresses = ["127.0.0.1"]
         self.user = account()
         self.folder = Path(tempfile.mkdtemp(prefix="gizzi-sshd-"))
         self.folder.chmod(0o755)
@@ -76,7 +77,14 @@ class Sshd:
 
     def trust(self) -> None:
         """Write the present host key to known_hosts, and nothing else."""
-        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {(self.folder / 'host.pub').read_text()}")
+        key = (self.folder / "host.pub").read_text()
+        self.known_hosts.write_text("".join(f"[{address}]:{self.port} {key.strip()}\n" for address in self.addresses))
+
+    def listen(self, *addresses: str) -> None:
+        """At these addresses of loopback too, each another host to whoever logs in. Counts from the next `start`."""
+        self.addresses += addresses
+        self._config.write_text("".join(f"ListenAddress {address}\n" for address in addresses) + self._config.read_text())
+        self.trust()
 
     def settings(self, **changes: object) -> Ssh:
         values = {"user": self.user, "port": self.port, "key_file": str(self.key_file), "known_hosts": str(self.known_hosts)}
