@@ -43,6 +43,7 @@ from gizzi.engine.tell.channels import channels_of
 from gizzi.engine.tell.teller import Teller
 from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
+from gizzi.engine.watcher.watcher import Watcher
 from gizzi.engine.workflows.runner import WorkflowRunner
 from gizzi.errors import ConfigError, GizziError, NotFound, SourceError, StoreError, StoreTaken, UsageError
 from gizzi.memory.keys import keys_of
@@ -56,7 +57,7 @@ from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
 from gizzi.readers.text import harmless
-from gizzi.roles.load import ON_CALL, load_roles, role_named, with_budgets
+from gizzi.roles.load import ON_CALL, WATCHER, load_roles, role_named, with_budgets
 from gizzi.store import Store, open_store
 
 RENEW_LEASE_S = 5.0
@@ -115,8 +116,10 @@ class App:
             self.handover = HandOver(settings, rules, store, self.clock, self.teller.say)
             watch.on_change.append(self.handover.hear)
             self.response.on_news.append(self.handover.hear_news)
+        thinker = mind or RouterMind(self.router)
+        self.watcher = Watcher(watch, role_named(self._roles, WATCHER), thinker)
         if mind is not None or watch.live:
-            watch.thinking = Thinking(self._decider(mind or RouterMind(self.router)))
+            watch.thinking = Thinking(self._decider(thinker))
 
     def _role_runner(self) -> RoleRunner:
         def scene_of(validators: Sequence[Validator], options: Mapping[str, str]) -> Scene:
@@ -215,7 +218,8 @@ class App:
             group.create_task(self.responder.keep())
             group.create_task(self.remembering.keep())
             if self.watch.live:
-                group.create_task(run_scheduled(self.roles, self.store, self.clock))
+                group.create_task(run_scheduled(self.roles, self.store, self.clock, self.watcher.look))
+                group.create_task(self.watcher.keep())
             group.create_task(self.workflows.keep(self.responder.is_open))
             if self.handover is not None:
                 group.create_task(self.handover.keep())

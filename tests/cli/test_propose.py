@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from gizzi.cli import propose
+from gizzi.cli.new_model import new_model
 from gizzi.cli.words import settings_of
 from gizzi.consensus_day.tally import vote
 from gizzi.errors import UsageError
 from gizzi.memory.keys import Signer
+from gizzi.models.exam import examine
 from tools.providers import chat, provider
 
 ROW = """
@@ -132,9 +134,9 @@ tier = "standard"
 price = {{ input = 1, output = 10 }}
 """
         settings = settings_of(folder / "gizzi.toml")
-        model, catalogue = propose._proposed(settings, row)
-        said = await propose._evaluation(settings, catalogue, model, row)
-    assert (said["questions"], said["answered"], said["failed"]) == (200, 200, 0)
+        new = new_model(settings, row)
+        said: Any = await examine(settings, new.registry, new.model, new.catalogue.reachability(settings))
+    assert (said["questions"], said["answered"], said["failed"], said["tokens_in"]) == (200, 200, 0, 20_000)
     assert fake.calls == 200 and said["cost_usd"] == "0.0400"
 
 
@@ -143,6 +145,6 @@ async def test_one_that_never_answers_is_not_evaluated(folder: Path) -> None:
         provider_row = f'[providers.near]\napi = "openai"\nurl = "{fake.url}/v1"\n'
         row = provider_row + '[models."near/small"]\ntier = "standard"\nprice = { input = 1, output = 1 }\n'
         settings = settings_of(folder / "gizzi.toml")
-        model, catalogue = propose._proposed(settings, row)
-        said = await propose._evaluation(settings, catalogue, model, row)
+        new = new_model(settings, row)
+        said: Any = await examine(settings, new.registry, new.model, new.catalogue.reachability(settings))
     assert said.startswith("not evaluated: ") and fake.calls < 30

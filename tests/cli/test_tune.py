@@ -47,9 +47,20 @@ def test_a_set_with_its_card(file: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert json.loads(test[0][2]["content"])["action"] == "restart"
     card = (out / "card.md").read_text()
     assert "- restart: 10\n" in card and "- no action, so no verdict: 1\n" in card and "2023-11-14" in card
+    recipe = (out / "Modelfile").read_text()
+    system = json.loads((out / "train.jsonl").read_text().splitlines()[0])["messages"][0]["content"]
+    assert recipe.startswith("FROM llama3.1:8b\n") and f'SYSTEM """{system.strip()}"""\n' in recipe
     assert hashlib.sha256((out / "train.jsonl").read_bytes()).hexdigest() in card
     assert cli.run(["tune", "export", "--out", str(out), "--config", str(file)]) == 2
     assert "not empty" in capsys.readouterr().err
+
+
+def test_a_modelfile_with_the_adapter(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["tune", "export", "--out", str(tmp_path / "set"), "--config", str(file), "--base", "ollama/qwen3:4b", "--adapter"]
+    assert cli.run([*words, "a\nb"]) == 2 and not (tmp_path / "set").exists()
+    assert "--adapter" in capsys.readouterr().err
+    assert cli.run([*words, "./lora.gguf"]) == 0
+    assert (tmp_path / "set" / "Modelfile").read_text().startswith("FROM qwen3:4b\nADAPTER ./lora.gguf\n")
 
 
 def test_without_verdicts_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Literal
 from gizzi.alerts.alert import Alert, Key
 from gizzi.alerts.book import Turn
 from gizzi.alerts.causes import rank
-from gizzi.alerts.external import EXPLAINED_BY, is_external, owner, whose
+from gizzi.alerts.external import EXPLAINED_BY, is_external, is_model, owner, whose
 from gizzi.alerts.incident import Incident, whom
 from gizzi.alerts.mute import Maintenance, Silence, muted_by
 from gizzi.config import Chain
@@ -146,7 +146,9 @@ class Correlator:
         others.note(alert, self.open.get(alert.incident or 0))
 
     def _cause_at(self, alert: Alert) -> Alert | None:
-        """What explains another system's alert: the node that it concerns is gone."""
+        """What explains another system's alert: the node that it concerns is gone. A model's stays apart."""
+        if is_model(alert.rule):
+            return None
         keys = [(owner(alert.subject), rule) for rule in EXPLAINED_BY] if alert.validators else []
         found = (cause for incident in self.open.values() for key in keys if (cause := incident.alerts.get(key)) is not None)
         return min((cause for cause in found if cause.state == "firing"), key=lambda cause: rank(cause.rule), default=None)
@@ -256,7 +258,7 @@ class Correlator:
     def _explains(self, cause: Alert, symptom: Alert) -> bool:
         """Whether the cause's rule lists the symptom's, and the one concerns the other: same validator, its chain, or a side chain."""
         if is_external(symptom.rule):
-            return cause.rule in EXPLAINED_BY and cause.subject == owner(symptom.subject)
+            return not is_model(symptom.rule) and cause.rule in EXPLAINED_BY and cause.subject == owner(symptom.subject)
         rule = self._rules.get(cause.rule)
         if rule is None:
             return False

@@ -1,4 +1,4 @@
-"""Alerts that another system raises, such as Alertmanager: whose they are, and what they become here. Pure.
+"""Alerts that no rule of ours raises, but another system, such as Alertmanager: whose they are, and what they become here. Pure.
 
 Labels and annotations come from outside and may say anything: each is cut to one short line, and none is trusted to be there.
 """
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal
 
 from gizzi.alerts.alert import Alert, chain_subject, validator_subject
 from gizzi.config import Validator
@@ -19,6 +20,7 @@ from gizzi.readers.promql import endpoint, host_of
 from gizzi.readers.text import one_line
 
 PREFIX = "alertmanager:"
+MODEL = "model:"
 NETWORK = "network"
 NUMBER_LABELS = ("validator", "validator_number", "number")
 NAME_LABELS = ("validator", "validator_name", "name", "node", "instance", "host", "hostname", "nodename")
@@ -36,8 +38,17 @@ _FINGERPRINT = re.compile(r"[0-9A-Za-z_-]{1,32}")
 
 
 def is_external(rule: str) -> bool:
-    """Whether the rule's function is somebody else's."""
-    return rule.startswith(PREFIX)
+    """Whether no rule of ours said it, but another system or a model."""
+    return rule.startswith((PREFIX, MODEL))
+
+
+def is_model(rule: str) -> bool:
+    """Whether a model said it: nothing is done because of it, and it stays apart from what rules say."""
+    return rule.startswith(MODEL)
+
+
+def source_of(rule: str) -> Literal["rule", "alertmanager", "model"]:
+    return "model" if is_model(rule) else "alertmanager" if rule.startswith(PREFIX) else "rule"
 
 
 def owner(subject: str) -> str:

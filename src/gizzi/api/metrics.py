@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from gizzi.alerts.correlate import Change
-from gizzi.alerts.external import PREFIX, is_external
+from gizzi.alerts.external import source_of
 from gizzi.app import App
 from gizzi.engine.counts import Counts, read
 from gizzi.engine.dead import dead_rules
@@ -100,8 +100,13 @@ class _Own(Collector):
 
     def _alerts(self) -> Iterable[Metric]:
         watch = self._app.watch
-        firing = Counter((PREFIX.rstrip(":") if is_external(alert.rule) else alert.rule,) for alert in watch.book.firing())
-        yield _family("gizzi_alerts_firing", "Firing alerts by rule, muted ones too; all of Alertmanager's as one.", ("rule",), firing)
+        firing = Counter((_rule(alert.rule),) for alert in watch.book.firing())
+        yield _family(
+            "gizzi_alerts_firing",
+            "Firing alerts by rule, muted ones too; all of Alertmanager's as one, and all of models'.",
+            ("rule",),
+            firing,
+        )
         severities = Counter(incident.severity for incident in watch.correlator.open.values())
         by_severity = {(word,): severities[word] for word in SEVERITIES}
         yield _family("gizzi_incidents_open", "Open incidents by severity.", ("severity",), by_severity)
@@ -134,10 +139,17 @@ def _stored(counts: Counts) -> Iterable[Metric]:
     yield _family("gizzi_guard_answers", "Proposed actions by the guard's last answer.", ("permission",), answers)
     yield GaugeMetricFamily("gizzi_approvals_waiting", "Approvals that wait for a person.", counts.approvals_waiting)
     yield GaugeMetricFamily("gizzi_guard_stopped", "1 while the kill switch is thrown.", float(counts.is_stopped))
+    outcomes = {("open",): counts.findings.open, ("hit",): counts.findings.hits, ("false_alarm",): counts.findings.false_alarms}
+    yield _family("gizzi_model_findings", "Incidents that a model opened, by what became of them.", ("outcome",), outcomes)
     queue = counts.messages.get("waiting", 0) + counts.messages.get("claimed", 0)
     yield GaugeMetricFamily("gizzi_notifications_waiting", "Messages to people not sent yet.", queue)
     yield GaugeMetricFamily("gizzi_notifications_failing", "Those of them that failed and are tried again.", counts.failing)
     yield GaugeMetricFamily("gizzi_notifications_lost", "Messages given up.", counts.messages.get("lost", 0))
+
+
+def _rule(name: str) -> str:
+    source = source_of(name)
+    return name if source == "rule" else source
 
 
 def _family(name: str, about: str, labels: tuple[str, ...], values: Mapping[Any, float]) -> GaugeMetricFamily:

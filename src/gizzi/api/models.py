@@ -190,6 +190,7 @@ class Word(BaseModel):
 class Incident(Shape):
     id: str
     rule: str
+    source: Literal["rule", "alertmanager", "model"] = Field(description="Who said it. Nothing is done because of what a model says.")
     severity: Severity
     chain: str | None
     validators: list[int]

@@ -26,7 +26,7 @@ def add_routes(api: FastAPI, app: App) -> None:
     @api.get("/api/roles", response_model=list[records.Role], responses=LISTED, tags=["roles"])
     async def all_roles(request: Request) -> Response:
         """Every role: who it is, when it runs, what it may spend, and its last report."""
-        return listed(request, await roles(app.settings, app.memory))
+        return listed(request, await roles(app.settings, app.memory, app.store))
 
 
 def _add_models(api: FastAPI, app: App) -> None:

@@ -145,6 +145,14 @@ class Verification(Shape):
     head: str = Field(description="the last hash, to compare with a copy of it elsewhere")
 
 
+class Findings(Shape):
+    """How often a model was right to open an incident."""
+
+    open: int = Field(description="of which nobody knows yet")
+    hits: int = Field(description="where a rule said the same within an hour, or a person acknowledged")
+    false_alarms: int = Field(description="that ended with neither, or that a person called so")
+
+
 class Role(Shape):
     """A role, and its last report."""
 
@@ -157,6 +165,7 @@ class Role(Shape):
     budget_usd: str | None = Field(description="a day; null: only the common budget")
     tasks: dict[str, str] = Field(description="what to do, by name")
     where: str = Field(description="the file")
+    findings: Findings | None = Field(description="of the watcher; null for any other")
     last_report: Remembered | None = Field(description="null where it has written none lately")
 
 

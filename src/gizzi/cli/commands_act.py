@@ -60,11 +60,17 @@ def worker(config: Config = None) -> int:
 
 
 @app.command(rich_help_panel=ANSWER)
-def ack(name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")], config: Config = None) -> int:
+def ack(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Such as inc-3.")],
+    false_alarm: Annotated[
+        bool, typer.Option("--false-alarm", help="Say that a model was wrong to open it: it is counted, and closed.")
+    ] = False,
+    config: Config = None,
+) -> int:
     """Say that you have seen an incident and look after it."""
     from gizzi.cli.control import acknowledge
 
-    return acknowledge(config, name)
+    return acknowledge(config, name, false_alarm=false_alarm)
 
 
 @app.command(rich_help_panel=ANSWER)

@@ -15,14 +15,14 @@ from gizzi.engine.watch import chains_of
 from gizzi.errors import NotFound
 
 
-def acknowledge(config: Path | None, name: str) -> int:
+def acknowledge(config: Path | None, name: str, *, false_alarm: bool = False) -> int:
     settings = settings_to_write_to(config)
     number = incident_number(name)
     if not store_exists(settings.store.url):
         raise NotFound(f"there is no incident inc-{number}: nobody has watched yet; start with `gizzi watch`")
     with opened(settings) as (_, desk):
-        asyncio.run(desk.acknowledge(name, who()))
-    print(f"inc-{number} is acknowledged by {who()}")
+        asyncio.run(desk.false_alarm(name, who()) if false_alarm else desk.acknowledge(name, who()))
+    print(f"inc-{number} is a false alarm, says {who()}" if false_alarm else f"inc-{number} is acknowledged by {who()}")
     return 0
 
 

@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
-import tomllib
-from collections.abc import Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from rich.prompt import Confirm
 from rich.text import Text
 
-from gizzi import registry
+from gizzi.cli.new_model import LONGEST_ROW, NewModel, free_place, new_model, write_row
 from gizzi.cli.terminal import clean, grid, print_json, say, show, text
 from gizzi.cli.words import settings_of, who
 from gizzi.clock import LiveClock
 from gizzi.config import Settings, state_folder
 from gizzi.consensus_day.sealed import Signer, opened, sealed
 from gizzi.consensus_day.tally import CHOICES, Tally, enacted, read_stakes, result, rules_of, share, vote
-from gizzi.errors import GizziError, UsageError
+from gizzi.errors import UsageError
 from gizzi.memory.keys import keys_of
-from gizzi.models.catalogue import Catalogue, price_json
-from gizzi.models.merge import catalogue_of
+from gizzi.models.catalogue import price_json
+from gizzi.models.exam import NOT_EVALUATED, examine
 from gizzi.models.model import Model
 from gizzi.models.project import ASSUMED, DAYS, QUERIES_PER_DAY
-from gizzi.models.questions import HALVES, questions
-from gizzi.models.router import Router
 from gizzi.models.task import Usage
 
 LONGEST_FILE_BYTES = 50_000_000
-LONGEST_ROW = 20_000
 SHARES = {"local": 70, "standard": 20, "frontier": 10}
 """Percent of questions that a tier takes, in the three-tier plan."""
-MOST_FAILURES = 5
-"""After so many without one answer nobody goes on asking."""
-NOT_EVALUATED = "not evaluated"
 
 
 def propose_model(
@@ -48,14 +37,15 @@ def propose_model(
 ) -> int:
     settings, row = settings_of(config), _read(file).decode("utf-8", "replace")
     share(quorum, "quorum"), share(majority, "supermajority")
-    model, catalogue = _proposed(settings, row)
+    new = new_model(settings, row)
+    model = new.model
     now = int(LiveClock().now())
     body = {
         "model": model.id,
         "row": row,
         "tier": model.tier,
         "price": None if model.price is None else price_json(model.price),
-        "evaluation": asyncio.run(_evaluation(settings, catalogue, model, row)) if evaluate else f"{NOT_EVALUATED}: nobody asked for it",
+        "evaluation": _evaluation(settings, new) if evaluate else f"{NOT_EVALUATED}: nobody asked for it",
         "cost": _projection(model),
         "proposed_by": who(),
         "opens_at": now,
@@ -105,76 +95,19 @@ def adopt(config: Path | None, file: Path, *, trust: list[str], yes: bool) -> in
     """Raises UsageError where the result is not enacted, not trusted, or its row changes what is there."""
     settings = settings_of(config)
     proposal = enacted(_json(file), [_signer(settings).public, *trust], LiveClock().now())
-    model, _ = _proposed(settings, str(proposal.get("row")))
-    place = Path(settings.plugins.folder) / f"{re.sub(r'[^a-z0-9]+', '-', model.id.lower()).strip('-')}.toml"
-    if place.exists():
-        raise UsageError(f"{place} exists already")
+    new = new_model(settings, str(proposal.get("row")))
+    place = free_place(settings, new.model)
     show(text(proposal["row"], limit=LONGEST_ROW), text(f"to be written to {place}", "dim"))
     if not yes and not (sys.stdin.isatty() and Confirm.ask("Add this model?")):
         say("nothing was written; say --yes")
         return 1
-    place.parent.mkdir(parents=True, exist_ok=True)
-    _write(place, proposal["row"])
-    print(f"{place} is written; `gizzi models` shows {model.id}")
+    write_row(place, new)
+    print(f"{place} is written; `gizzi models` shows {new.model.id}")
     return 0
 
 
-def _proposed(settings: Settings, row: str) -> tuple[Model, Catalogue]:
-    """The one model that the file adds to the catalogue. Raises UsageError where it adds none or several, or changes what is there."""
-    try:
-        rows = tomllib.loads(row[: LONGEST_ROW + 1], parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"the row cannot be read: {clean(error, 200)}") from None
-    if len(row) > LONGEST_ROW:
-        raise UsageError(f"the row is longer than {LONGEST_ROW} characters")
-    today = datetime.fromtimestamp(LiveClock().now(), UTC).date()
-    loaded = registry.load(settings)
-    before = catalogue_of(settings, loaded, today)
-    for kind, known in (("providers", before.providers), ("models", before.models)):
-        named = rows.get(kind)
-        doubled = next((name for name in named if name in known), None) if isinstance(named, Mapping) else None
-        if doubled is not None:
-            raise UsageError(f"the {kind[:-1]} {clean(doubled, 80)} is there already; a proposal adds a model and changes nothing else")
-    loaded.model_rows.append(("the proposal", rows))
-    after = catalogue_of(settings, loaded, today)
-    new = [model for name, model in after.models.items() if name not in before.models]
-    if len(new) != 1:
-        raise UsageError(f"the file adds {len(new)} models; a proposal adds one")
-    return new[0], after
-
-
-async def _evaluation(settings: Settings, catalogue: Catalogue, model: Model, row: str) -> Any:
-    """What it did with our questions; in words why nobody knows."""
-    why_not = catalogue.reachability(settings)(model)
-    if why_not is not None:
-        return f"{NOT_EVALUATED}: {why_not}"
-    loaded = registry.load(settings)
-    loaded.model_rows.append(("the proposal", tomllib.loads(row, parse_float=Decimal)))
-    router = Router(settings, registry=loaded)
-    asked = [question for half in HALVES for question in questions(half)]
-    times, costs, failures = list[float](), list[Decimal | None](), list[str]()
-    try:
-        for question in asked:
-            try:
-                answer = await router.ask(question.text, model=model.id, kind="evaluation")
-            except GizziError as error:
-                failures.append(clean(error, 200))
-                if len(failures) == MOST_FAILURES and not times:
-                    return f"{NOT_EVALUATED}: {failures[0]}"
-                continue
-            times.append(answer.time_s)
-            costs.append(answer.cost_usd)
-    finally:
-        await router.close()
-    known = [cost for cost in costs if cost is not None]
-    return {
-        "questions": len(asked),
-        "answered": len(times),
-        "failed": len(failures),
-        "median_s": f"{median(times):.2f}",
-        "cost_usd": format(sum(known, Decimal(0)), "f") if len(known) == len(costs) else "unknown",
-        "note": "whether an answer is right is not judged: the questions say which tier they need, not what to answer",
-    }
+def _evaluation(settings: Settings, new: NewModel) -> dict[str, Any] | str:
+    return asyncio.run(examine(settings, new.registry, new.model, new.catalogue.reachability(settings)))
 
 
 def _projection(model: Model) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from rich.text import Text
 
 from gizzi.app import open_app
 from gizzi.cli.terminal import SEVERITY_STYLE, clean, grid, print_json, say, show, text
-from gizzi.cli.words import settings_of
+from gizzi.cli.words import opened, settings_of, store_exists
 from gizzi.config import Settings
 from gizzi.engine.roles.report import Report, plain
+from gizzi.engine.watcher.rows import Record, record
 from gizzi.errors import UsageError
-from gizzi.roles.load import Role, load_roles
+from gizzi.roles.load import WATCHER, Role, load_roles
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 NEW = """---
@@ -38,12 +40,21 @@ You look after validators of a Substrate network. Write here who you are, what y
 
 
 def list_roles(config: Path | None, *, as_json: bool) -> int:
-    roles = load_roles(settings_of(config))
+    settings = settings_of(config)
+    roles, judged = load_roles(settings), _judged(settings)
     if as_json:
-        print_json([role_json(role) for role in roles.values()])
+        print_json([{**role_json(role), "findings": asdict(judged) if role.name == WATCHER else None} for role in roles.values()])
     else:
-        show(*_list(list(roles.values())))
+        show(*_list(list(roles.values()), judged))
     return 0
+
+
+def _judged(settings: Settings) -> Record:
+    """How often the watcher was right; a look makes no store."""
+    if not store_exists(settings.store.url):
+        return Record()
+    with opened(settings) as (store, _):
+        return store.run_now(record)
 
 
 def role_json(role: Role) -> dict[str, Any]:
@@ -60,13 +71,16 @@ def role_json(role: Role) -> dict[str, Any]:
     }
 
 
-def _list(roles: list[Role]) -> list[RenderableType]:
+def _list(roles: list[Role], judged: Record) -> list[RenderableType]:
     parts: list[RenderableType] = [Text()]
     for role in roles:
         whom = "all validators" if role.validators is None else f"validators {', '.join(map(str, role.validators))}"
         facts = " · ".join(word for word in (f"{role.tier} tier", whom, role.schedule) if word)
         parts += [Padding(Text.assemble((role.name, "bold"), ("  " + clean(facts), "dim")), (0, 0, 0, 2))]
         parts += [Padding(text(role.description, "", 400), (0, 0, 0, 2))]
+        if role.name == WATCHER:
+            known = f"its incidents: {judged.hits} hits, {judged.false_alarms} false alarms, {judged.open} not known yet"
+            parts += [Padding(text(known), (0, 0, 0, 2))]
         parts += [grid([[text(task, "cyan", 60), text(about, "dim", 300)] for task, about in role.tasks.items()], indent=4), Text()]
     return parts
 

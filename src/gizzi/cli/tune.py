@@ -1,4 +1,5 @@
-"""`gizzi tune export`: closed incidents as a data set to fine-tune a model on, with a card that says what is in it."""
+"""`gizzi tune export`: closed incidents as a data set to fine-tune a model on, with a card that says what is in it,
+and a Modelfile."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from pathlib import Path
 from gizzi.cli.memory import everything, with_memory
 from gizzi.cli.words import settings_of
 from gizzi.clock import iso
+from gizzi.engine.modelfile import modelfile
 from gizzi.engine.training import Example, TrainingSet, training_set
 from gizzi.errors import ConfigError, NotFound, UsageError
 from gizzi.memory import Memory, Stored
@@ -25,6 +27,7 @@ its verdict bears out.
 
 - `train.jsonl`: {train} examples{train_span}; SHA-256 {train_hash}
 - `test.jsonl`: {test} examples{test_span}, newer than all of train; SHA-256 {test_hash}
+- `Modelfile`: for Ollama, with the same instructions
 
 ## What is in it
 
@@ -53,19 +56,20 @@ before you pass it on.
 """
 
 
-def export_examples(config: Path | None, out: Path) -> int:
-    """Raises UsageError, NotFound, ConfigError."""
+def export_examples(config: Path | None, out: Path, *, base: str, adapter: str | None) -> int:
+    """base, adapter: for the Modelfile. Raises UsageError, NotFound, ConfigError."""
     settings = settings_of(config)
     instructions = load_roles(settings)[ON_CALL].persona
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"--out {out}: it is there and not empty; name a new folder")
+    recipe = modelfile(base, instructions, adapter)
     stored = asyncio.run(with_memory(settings, _trusted))
     cases = [case for case in map(case_of, stored) if case is not None]
     found = training_set(cases, instructions, word_list())
     if not found.train:
         raise NotFound(f"none of {found.cases} closed incidents has a verdict to learn from; nothing was written")
     files = {f"{name}.jsonl": "".join(map(Example.line, part)) for name, part in (("train", found.train), ("test", found.test))}
-    files["card.md"] = card(found, files)
+    files |= {"card.md": card(found, files), "Modelfile": recipe}
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

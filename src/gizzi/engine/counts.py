@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, select
 
+from gizzi.engine.watcher.rows import Record, record
 from gizzi.models.budget import Spent
 from gizzi.models.ledger import day_of
 from gizzi.models.ledger_rows import spent
@@ -21,7 +22,8 @@ from gizzi.store.tell_schema import outbox
 @dataclass(frozen=True, slots=True)
 class Counts:
     """incidents: by (state, severity). permissions: of actions, by the guard's last answer. actions: by (action, outcome, verdict), those
-    that were begun. messages: of the notification queue, by state; failing: those of it that have failed and are tried again."""
+    that were begun. messages: of the notification queue, by state; failing: those of it that have failed and are tried again. findings: how
+    often a model was right to open an incident."""
 
     incidents: Mapping[tuple[str, str], int]
     permissions: Mapping[str, int]
@@ -31,6 +33,7 @@ class Counts:
     failing: int
     spent: Spent
     is_stopped: bool
+    findings: Record
 
 
 def read(connection: Connection, now: float) -> Counts:
@@ -48,6 +51,7 @@ def read(connection: Connection, now: float) -> Counts:
         failing=connection.execute(failing).scalar() or 0,
         spent=spent(connection, day_of(now)),
         is_stopped=stopped(connection) is not None,
+        findings=record(connection),
     )
 
 

@@ -12,6 +12,7 @@ from gizzi.clock import Clock, iso, seconds
 from gizzi.config import Settings, nearest
 from gizzi.engine import records
 from gizzi.engine.act import rows as act_rows
+from gizzi.engine.watcher.rows import say_false_alarm
 from gizzi.errors import NotFound, UsageError
 from gizzi.registry import Registry
 from gizzi.store import Store
@@ -56,6 +57,12 @@ class Desk:
 
     async def acknowledge(self, name: str, by: str) -> None:
         await self._store.acknowledge(incident_number(name), by, self._clock.now())
+
+    async def false_alarm(self, name: str, by: str) -> None:
+        """Say that a model was wrong to open this incident: it is counted, and closed. Raises NotFound, UsageError."""
+        number, now = incident_number(name), self._clock.now()
+        await self._store.run(lambda c: say_false_alarm(c, number, by, now))
+        self._store.version += 1
 
     async def silence(
         self, registry: Registry, settings: Settings, rule: str, validator: int | None, span: str, why: str, by: str

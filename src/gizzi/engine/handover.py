@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from gizzi.alerts.alert import Alert
 from gizzi.alerts.correlate import Change
+from gizzi.alerts.external import is_model
 from gizzi.alerts.incident import Decision, Incident
 from gizzi.clock import Clock
 from gizzi.config import Settings, state_folder
@@ -71,12 +72,12 @@ class HandOver:
     async def hand_over(self, number: int, why: str | None) -> Written | None:
         """Write the file, link it on the incident, tell people. why: None where it is only complex if its validator has other trouble too.
 
-        None where that has been done before, the incident is over or of Gizzi itself, or not complex.
+        None where that has been done before, the incident is over, of Gizzi itself or a model's, or not complex.
         """
         row = await self._store.incident_row(number)
         events = await self._store.event_rows(number)
         why = why or _other_trouble(row, await self._store.incident_rows(open_only=True))
-        of_us = row["chain"] is None and row["validators"] == "[]"
+        of_us = (row["chain"] is None and row["validators"] == "[]") or is_model(row["rule"])
         if why is None or of_us or row["state"] == "resolved" or any(event["kind"] == KIND for event in events):
             return None
         (incident,) = records.incidents_of([row], await self._store.alert_rows(incidents=[number]))
@@ -111,7 +112,7 @@ def complex_because(alerts: list[Alert], decision: Decision, rules: Mapping[str,
 def _other_trouble(row: Mapping[str, Any], open_rows: Sequence[Mapping[str, Any]]) -> str | None:
     """Other open incidents of its one validator, by another rule; not those of low severity."""
     numbers = json.loads(row["validators"])
-    grave = [other for other in open_rows if other["severity"] != "low" and row["severity"] != "low"]
+    grave = [other for other in open_rows if "low" not in (other["severity"], row["severity"]) and not is_model(other["rule"])]
     same = [other for other in grave if other["id"] != row["id"] and json.loads(other["validators"]) == numbers]
     rules = sorted({row["rule"], *(str(other["rule"]) for other in same)})
     return f"validator {numbers[0]} has {len(rules)} causes: {', '.join(rules)}" if len(numbers) == 1 and len(rules) > 1 else None

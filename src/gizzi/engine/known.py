@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from gizzi.alerts.external import is_model
 from gizzi.clock import Clock
 from gizzi.engine.desk import Desk
 from gizzi.errors import StoreError
@@ -67,7 +68,7 @@ def with_known(statuses: Sequence[dict[str, Any]], alerts: Sequence[dict[str, An
     """The statuses with a daemon's firing alerts as reasons, health raised by them. seen: (subject, rule) of what the look found itself."""
     more: dict[int, list[dict[str, Any]]] = {}
     for alert in alerts:
-        for number in alert["validators"] if (alert["subject"], alert["rule"]) not in seen else ():
+        for number in alert["validators"] if (alert["subject"], alert["rule"]) not in seen and not is_model(alert["rule"]) else ():
             more.setdefault(number, []).append(alert)
     return [_raised(status, more.get(status["number"], [])) for status in statuses]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gizzi.alerts.alert import Alert, Key
 from gizzi.alerts.correlate import Change
+from gizzi.alerts.external import source_of
 from gizzi.alerts.incident import Decision, Incident, alert_json
 from gizzi.clock import iso
 
@@ -104,6 +105,7 @@ def shown(row: dict[str, Any], alerts: Sequence[Alert], actions: Sequence[dict[s
     return {
         "id": f"inc-{row['id']}",
         "rule": row["rule"],
+        "source": source_of(row["rule"]),
         "severity": row["severity"],
         "chain": row["chain"],
         "validators": json.loads(row["validators"]),

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from gizzi.alerts.external import is_model
 from gizzi.alerts.incident import Decision, Incident
 from gizzi.fleet.facts import Facts
 from gizzi.fleet.view import ChainView, ValidatorView
@@ -97,6 +98,7 @@ def _was_planned(v: ValidatorView, s: Situation) -> bool:
 
 
 CONDITIONS: dict[str, Callable[[Situation], bool]] = {
+    "a_model_says": lambda s: is_model(s.incident.rule),
     "chain_wide": _chain_wide,
     "over_budget": _over_budget,
     "one_validator": lambda s: len(s.incident.validators) == 1,

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from gizzi.clock import Clock
 from gizzi.config import Settings
+from gizzi.engine.watcher.rows import record
 from gizzi.memory.memory import Memory
 from gizzi.models.report import By, costs_by, frontier_of
 from gizzi.models.router import Router
-from gizzi.roles.load import Role, load_roles
+from gizzi.roles.load import WATCHER, Role, load_roles
 from gizzi.store import Store
 
 REPORT = "report"
@@ -26,11 +28,18 @@ async def costs(settings: Settings, router: Router, store: Store, clock: Clock, 
     return await costs_by(store, by, now=now, budget=settings.budget, frontier=frontier)
 
 
-async def roles(settings: Settings, memory: Memory) -> list[dict[str, Any]]:
-    """Every role with its last report; None where it has written none lately. Raises ConfigError where a role's file is wrong."""
+async def roles(settings: Settings, memory: Memory, store: Store) -> list[dict[str, Any]]:
+    """Every role with its last report; None where it has written none lately. Raises ConfigError where a role's file is wrong.
+
+    findings: of the watcher, how often it was right to open an incident; None of the others.
+    """
     found = await asyncio.to_thread(load_roles, settings)
     reports = {stored.entry.author: stored.as_json() for stored in reversed(await memory.latest(LOOK_BACK, kind=REPORT))}
-    return [{**_role_json(role), "last_report": reports.get(role.name)} for role in found.values()]
+    judged = asdict(await store.run(record))
+    return [
+        {**_role_json(role), "findings": judged if role.name == WATCHER else None, "last_report": reports.get(role.name)}
+        for role in found.values()
+    ]
 
 
 def _role_json(role: Role) -> dict[str, Any]:

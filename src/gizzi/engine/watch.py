@@ -14,7 +14,7 @@ import structlog
 from gizzi.alerts.alert import GIZZI, chain_subject, validator_subject
 from gizzi.alerts.book import AlertBook, Turn
 from gizzi.alerts.correlate import REOPEN_S, Change, Correlator
-from gizzi.alerts.external import Said
+from gizzi.alerts.external import Said, is_model
 from gizzi.alerts.incident import Decision, Incident
 from gizzi.alerts.mute import Maintenance, Silence
 from gizzi.clock import Clock, duration_text
@@ -226,11 +226,11 @@ class Watch:
             await self.clock.sleep(HEARD_LOOK_S)
 
     def statuses(self) -> list[dict[str, Any]]:
-        """The status of every validator, in order of number."""
+        """The status of every validator, in order of number. What a model says has no part in its health."""
         now = self.clock.now()
         troubles: dict[int, list[Any]] = {}
         for alert in self.book.alerts.values():
-            for number in alert.validators:
+            for number in () if is_model(alert.rule) else alert.validators:
                 troubles.setdefault(number, []).append(alert)
         return [
             status(self.fleet.view(number, now), self.fleet.histories[number], troubles.get(number, ()))

@@ -133,6 +133,7 @@ class Proposed(Action):
 class Incident(Shape):
     id: str
     rule: str
+    source: Literal["rule", "alertmanager", "model"] = Field(description="Who said it. Nothing is done because of what a model says.")
     severity: Severity
     chain: str | None
     validators: list[int]

@@ -20,6 +20,8 @@ TOOLS = ("status", "history", "promql", "rpc", "logs", "memory")
 """What a role may be given: all of it only reads."""
 ON_CALL = "on-call"
 """The role that decides incidents."""
+WATCHER = "watcher"
+"""The role that may open them."""
 _KEYS = ("name", "description", "tier", "tools", "validators", "schedule", "budget_usd", "tasks")
 _OF_SKILLS = ("license", "compatibility", "allowed-tools", "metadata")
 """Keys of the Agent Skills format that say nothing to us."""

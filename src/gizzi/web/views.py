@@ -98,7 +98,7 @@ class Views:
         return {"report": report, "spend": _spend(report["budget"]), "by": by, "ways": BY, "models": models}
 
     async def roles(self) -> Shown:
-        return {"roles": await told.roles(self._app.settings, self._app.memory)}
+        return {"roles": await told.roles(self._app.settings, self._app.memory, self._app.store)}
 
     async def memory(self, search: str, page: int, check: bool) -> Shown:
         memory = self._app.memory

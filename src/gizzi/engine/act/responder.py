@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from gizzi.alerts.correlate import Change
+from gizzi.alerts.external import is_model
 from gizzi.engine.act import response, rows
 from gizzi.engine.act.response import Response
 from gizzi.engine.durable import Runs
@@ -98,11 +99,11 @@ class Responder:
                 await self.response.settle_stray(row["id"])
 
     async def _begin_if_new(self, incident: int) -> None:
-        """One run for a decision: none while another is under way, none where this decision has had one."""
+        """One run for a decision: none while another is under way, none where this decision has had one, and none for what a model says."""
         row = await self._store.incident_row(incident)
         decision = json.loads(row["decision"]) if row["decision"] else {}
         numbers = json.loads(row["validators"])
-        if row["state"] == "resolved" or decision.get("action") not in WRITES or len(numbers) != 1:
+        if row["state"] == "resolved" or is_model(row["rule"]) or decision.get("action") not in WRITES or len(numbers) != 1:
             return
         before = await self._store.run(lambda c: rows.of_incidents(c, [incident]))
         decided = [event["at"] for event in await self._store.event_rows(incident) if event["kind"] == "decided"]

@@ -8,6 +8,7 @@ from gizzi.engine.reflex import Situation
 
 _RULES = {"twin_signer": "two machines may be signing", "equivocation": "an equivocation was seen", "database_lost": "a database is lost"}
 _CONDITIONS = {
+    "a_model_says": "only a model's finding stands behind it",
     "twin": "another machine seems to sign with its keys",
     "db_lost": "its database is lost",
     "unclean_stop": "it did not stop cleanly",

@@ -35,15 +35,15 @@ class Refused:
     reason: str
 
 
-class _Wrong(ValueError):
-    pass
+class Wrong(ValueError):
+    """The answer is not one; the text follows "the answer"."""
 
 
 def parse(said: str | Mapping[str, Any], incident: Incident, tier: str, model: str) -> Decision | Refused:
     """The one decision in it. Its citations are still unchecked: `checked` comes next."""
     try:
         return _decision(said if isinstance(said, Mapping) else _object(said), incident, tier, model)
-    except _Wrong as wrong:
+    except Wrong as wrong:
         return Refused(str(wrong))
 
 
@@ -70,31 +70,31 @@ def checked(decision: Decision, evidence: Evidence, incident: Incident) -> tuple
 
 def _object(text: str) -> Mapping[str, Any]:
     if not text.strip():
-        raise _Wrong("is empty")
+        raise Wrong("is empty")
     if len(text) > LONGEST_REPLY:
-        raise _Wrong(f"has {len(text):,} characters; at most {LONGEST_REPLY:,} are read")
-    found = [item for item in _objects(text) if "action" in item or "actions" in item]
+        raise Wrong(f"has {len(text):,} characters; at most {LONGEST_REPLY:,} are read")
+    found = [item for item in objects(text) if "action" in item or "actions" in item]
     if not found:
-        raise _Wrong("holds no JSON object with an action")
+        raise Wrong("holds no JSON object with an action")
     if len(found) > 1:
-        raise _Wrong(f"holds {len(found)} decisions; exactly one is wanted")
+        raise Wrong(f"holds {len(found)} decisions; exactly one is wanted")
     return found[0]
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every outermost JSON object in a text."""
+def objects(text: str) -> Iterator[Mapping[str, Any]]:
+    """Every outermost JSON object in a text. Raises Wrong."""
     decoder = json.JSONDecoder(object_pairs_hook=_pairs, parse_constant=_constant)
     at = tried = 0
     while (at := text.find("{", at)) >= 0:
         tried += 1
         if tried > MOST_BRACES:
-            raise _Wrong("is full of braces; one JSON object is wanted")
+            raise Wrong("is full of braces; one JSON object is wanted")
         try:
             item, at = decoder.raw_decode(text, at)
-        except _Wrong:
+        except Wrong:
             raise
         except RecursionError:
-            raise _Wrong("is nested too deeply") from None
+            raise Wrong("is nested too deeply") from None
         except ValueError:
             at += 1
             continue
@@ -104,12 +104,12 @@ def _objects(text: str) -> Iterator[Mapping[str, Any]]:
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     item = dict(pairs)
     if len(item) < len(pairs) and "action" in item:
-        raise _Wrong("gives one key twice")
+        raise Wrong("gives one key twice")
     return item
 
 
 def _constant(name: str) -> Any:
-    raise _Wrong(f"holds {name}, which is no number")
+    raise Wrong(f"holds {name}, which is no number")
 
 
 def _decision(said: Mapping[str, Any], incident: Incident, tier: str, model: str) -> Decision:
@@ -129,13 +129,13 @@ def _decision(said: Mapping[str, Any], incident: Incident, tier: str, model: str
 
 def _action(said: Mapping[str, Any]) -> DecisionAction:
     if "actions" in said:
-        raise _Wrong("gives several actions; exactly one is wanted")
+        raise Wrong("gives several actions; exactly one is wanted")
     word = said.get("action")
     if not isinstance(word, str):
-        raise _Wrong("gives no action, or more than one" if word is not None else "gives no action")
+        raise Wrong("gives no action, or more than one" if word is not None else "gives no action")
     found = next((action for action in ACTIONS if action == word.strip().lower()), None)
     if found is None:
-        raise _Wrong(f"names the action {one_line(word, 40)!r}, which there is not; there are {', '.join(ACTIONS)}")
+        raise Wrong(f"names the action {one_line(word, 40)!r}, which there is not; there are {', '.join(ACTIONS)}")
     return found
 
 
@@ -148,20 +148,20 @@ def _only_of(incident: Incident, said: Mapping[str, Any]) -> None:
             match = re.fullmatch(r"(?:validator[ /-]?)?([0-9]{1,10})", words)
             number = int(match[1]) if match else item
             if type(number) is not int or number not in incident.validators:
-                raise _Wrong(f"names validator {_shown(item)}, which is not in the incident")
+                raise Wrong(f"names validator {_shown(item)}, which is not in the incident")
 
 
 def _text(said: Mapping[str, Any], key: str, longest: int) -> str:
     value = said.get(key)
     if not isinstance(value, str) or not (shown := one_line(value, longest)):
-        raise _Wrong(f"gives no {key}")
+        raise Wrong(f"gives no {key}")
     return shown
 
 
 def _number(said: Mapping[str, Any], key: str, most: float) -> float:
     value = said.get(key)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most or not math.isfinite(value):
-        raise _Wrong(f"gives as {key} {_shown(value)}, which is no number from 0 to {most:g}")
+        raise Wrong(f"gives as {key} {_shown(value)}, which is no number from 0 to {most:g}")
     return float(value)
 
 
@@ -183,7 +183,7 @@ def _citations(items: Any) -> tuple[tuple[str, str], ...]:
     if items is None:
         return ()
     if not isinstance(items, list) or len(items) > MOST_CITATIONS:
-        raise _Wrong(f"gives as evidence something else than at most {MOST_CITATIONS} citations")
+        raise Wrong(f"gives as evidence something else than at most {MOST_CITATIONS} citations")
     return tuple(dict.fromkeys(map(_citation, items)))
 
 
@@ -192,5 +192,5 @@ def _citation(item: Any) -> tuple[str, str]:
     if isinstance(quote, int | float) and not isinstance(quote, bool):
         quote = str(quote)
     if not isinstance(observation, str) or not isinstance(quote, str) or len(observation) > 120 or len(quote) > LONGEST_QUOTE:
-        raise _Wrong('gives evidence that is not {"observation": id, "quote": words copied from it}')
+        raise Wrong('gives evidence that is not {"observation": id, "quote": words copied from it}')
     return observation.strip(), quote

@@ -39,6 +39,19 @@ class Said(BaseModel):
     escalate_to: str | None = None
 
 
+class Finding(BaseModel):
+    observation: str = Field(description="An id that you were shown, such as 6/peers.")
+    quote: str = Field(description="Words copied exactly from what stood under that id.")
+    severity: Literal["low", "medium"]
+    text: str = Field(description="One plain sentence.")
+
+
+class Findings(BaseModel):
+    """The form of the watcher's answer. It is checked again, and harder, by `findings_of`."""
+
+    findings: list[Finding]
+
+
 class RouterMind:
     """Asks within one tier only; where no model of it answers, the reflex tier decides."""
 
@@ -64,19 +77,19 @@ class RouterMind:
         from pydantic_ai import Agent, NativeOutput, UsageLimits
         from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 
+        decides = question.form == "decision"
         model = _models().RouterModel(
             self._router,
             within=question.tier,
             role=question.role,
-            kind="decision",
+            kind="decision" if decides else "report",
             severity=question.severity,
             critical=question.tier == "frontier" and question.severity == "critical",
-            decides_write=True,
+            decides_write=decides,
             limit_s=question.limit_s,
         )
-        agent: Any = Agent(
-            model, output_type=NativeOutput(Said), instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools)
-        )
+        form: Any = NativeOutput(Said if decides else Findings)
+        agent: Any = Agent(model, output_type=form, instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools))
         limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2)
         try:
             async with asyncio.timeout(question.limit_s):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 from sqlalchemy import Connection, and_, func, select
 
 from gizzi.clock import Clock
+from gizzi.engine.roles.report import Report
 from gizzi.engine.roles.runner import RoleRunner
 from gizzi.errors import GizziError
 from gizzi.roles.load import Role
@@ -19,8 +22,11 @@ FIRST_AFTER_S = 120.0
 """After a start, so that there is something to look at."""
 
 
-async def run_scheduled(runner: RoleRunner, store: Store, clock: Clock) -> None:
-    """Without end: tasks that gather facts by code. One that fails is logged and tried again when it is due next."""
+async def run_scheduled(runner: RoleRunner, store: Store, clock: Clock, read: Callable[[Report], Awaitable[None]]) -> None:
+    """Without end: tasks that gather facts by code. One that fails is logged and tried again when it is due next.
+
+    read: gets each report.
+    """
     started_at = clock.now()
     tried: dict[tuple[str, str], float] = {}
     while True:
@@ -30,7 +36,7 @@ async def run_scheduled(runner: RoleRunner, store: Store, clock: Clock) -> None:
                 try:
                     if clock.now() >= await _due_at(store, role, task, tried, started_at):
                         tried[role.name, task] = clock.now()
-                        await runner.run(role.name, task)
+                        await read(await runner.run(role.name, task))
                 except GizziError as error:
                     log.error("role_failed", role=role.name, task=task, error=str(error))
 
