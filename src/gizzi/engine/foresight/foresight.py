@@ -8,11 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from gizzi.analysis.forecast import Outlook, What, coming
+from gizzi.analysis.forecast import Outlook, What, coming, outlook
 from gizzi.clock import iso
 from gizzi.engine.foresight import rows
 from gizzi.engine.foresight.rows import Record
-from gizzi.engine.foresight.series import COLUMNS, of_chain, of_number, of_spend, of_validator, quarters
+from gizzi.engine.foresight.series import COLUMNS, of_chain, of_number, of_spend, of_validator, quarters, this_month
 from gizzi.engine.past.block import MINUTES, QUARTERS
 from gizzi.engine.past.rows import stretch
 from gizzi.errors import StoreError
@@ -58,16 +58,17 @@ class Foresight:
             found, lag = await self._validator(validator.number, limits, now)
             lags.setdefault(validator.chain, []).append(lag)
             self._show(found)
-        others = [await self._think(partial(of_chain, chain, of, limits)) for chain, of in lags.items()]
+        series = [await self._think(partial(of_chain, chain, of, limits.get("finality"))) for chain, of in lags.items()]
         calls = await store.run(lambda c: rows.spent(c, now - SPEND_S))
         if calls:
-            others.append(await self._think(lambda: of_spend(calls, now, float(self._watch.settings.budget.month_usd))))
+            series.append(of_spend(calls, now, float(self._watch.settings.budget.month_usd)))
+        others = await self._think(lambda: [outlook(one) for one in series])
+        others = [this_month(one, now) if one.what == "spend" else one for one in others]
         self._show(others)
 
         def write(connection: Any) -> None:
-            for found in others:
-                points = [(found.at or now, found.now)] if found.now is not None else []
-                rows.settle(connection, found.subject, found.what, points, now)
+            for one in series:
+                rows.settle(connection, one.subject, one.what, one.points, now)
             rows.note(connection, others, now)
             rows.keep(connection, others, now)
             rows.forget(connection, now)

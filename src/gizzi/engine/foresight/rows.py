@@ -18,7 +18,7 @@ from gizzi.store.history_schema import checks, outlooks
 from gizzi.store.ledger_schema import entries
 
 KEPT_S = 30 * 86400.0
-NEAR_S = 600.0
+NEAR_S = 1800.0
 """A sample so near to the time that was foretold counts as what came."""
 MOST = 2000
 """So many of the latest that came due tell how good forecasts are."""

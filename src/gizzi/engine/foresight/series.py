@@ -55,31 +55,33 @@ def quarters(stretch: Stretch, column: str) -> dict[float, float]:
     return {(part + 0.5) * QUARTER_S: median(values) for part, values in parts.items()}
 
 
-def of_chain(chain: str, lags: Iterable[Mapping[float, float]], limits: Mapping[What, float]) -> Outlook:
+def of_chain(chain: str, lags: Iterable[Mapping[float, float]], limit: float | None = None) -> Series:
     """lags: each validator's finality lag by quarters of an hour. The chain's is their median."""
     together: dict[float, list[float]] = {}
     for one in lags:
         for at, value in one.items():
             together.setdefault(at, []).append(value)
-    points = [(at, median(values)) for at, values in sorted(together.items())]
-    return outlook(Series(f"chain {chain}", "finality", points, limits.get("finality")))
+    return Series(f"chain {chain}", "finality", [(at, median(values)) for at, values in sorted(together.items())], limit)
 
 
-def of_spend(spent: Sequence[Point], now: float, month_usd: float) -> Outlook:
-    """spent: (epoch seconds, US$) of each call in the last weeks. The limit is the month's budget; what it meets later does not count."""
-    first, end = _month(now)
-    before = sum(usd for at, usd in spent if at < first)
-    points, total, due = [], -before, (spent[0][0] // HOUR_S + 1) * HOUR_S if spent else now
-    calls = iter([*spent, (float("inf"), 0.0)])
-    at, usd = next(calls)
+def of_spend(calls: Sequence[Point], now: float, month_usd: float) -> Series:
+    """calls: (epoch seconds, US$) of each, of the last weeks. What is spent this month, by the hour; before it, below zero."""
+    first, _ = _month(now)
+    total = -sum(usd for at, usd in calls if at < first)
+    due, points, rest = (calls[0][0] // HOUR_S + 1) * HOUR_S if calls else now + 1, [], iter([*calls, (float("inf"), 0.0)])
+    at, usd = next(rest)
     while due <= now:
         while at <= due:
             total += usd
-            at, usd = next(calls)
+            at, usd = next(rest)
         points.append((due, total))
         due += HOUR_S
-    found = outlook(Series(MODELS, "spend", points, month_usd))
-    left_s = end - (found.at or now)
+    return Series(MODELS, "spend", points, month_usd)
+
+
+def this_month(found: Outlook, now: float) -> Outlook:
+    """A month's budget that is met after the month is not met."""
+    left_s = _month(now)[1] - (found.at or now)
     likely_s, soonest_s, latest_s = (
         None if span_s is None or span_s > left_s else span_s for span_s in (found.likely_s, found.soonest_s, found.latest_s)
     )
