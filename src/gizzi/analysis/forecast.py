@@ -109,13 +109,13 @@ class ForecastReport:
         return tuple(outlook.text() for outlook in self.outlooks if outlook.unknown)
 
     def as_json(self) -> dict[str, Any]:
-        return {"outlooks": [o.as_json() for o in self.outlooks], "findings": [finding.as_json() for finding in self.findings]}
+        return {"outlooks": [o.as_json() for o in self.outlooks], "findings": [one.as_json() for one in self.findings]}
 
 
 def forecast(series: Sequence[Series]) -> ForecastReport:
     """Every series' outlook, and a finding for each that meets its limit within the reach."""
     outlooks = sorted((outlook(one) for one in series), key=_urgency)
-    return ForecastReport(tuple(outlooks), report(f for o in outlooks if (f := _finding(o)) is not None).findings)
+    return ForecastReport(tuple(outlooks), report(f for o in outlooks if (f := finding(o)) is not None).findings)
 
 
 def outlook(series: Series) -> Outlook:
@@ -185,7 +185,8 @@ def _urgency(found: Outlook) -> tuple[bool, float, float, str, str]:
     return bool(found.unknown), likely, never if found.soonest_s is None else found.soonest_s, found.subject, found.what
 
 
-def _finding(found: Outlook) -> Finding | None:
+def finding(found: Outlook) -> Finding | None:
+    """Where the limit is met within the reach."""
     if found.likely_s is None or found.reach_s is None or found.likely_s > found.reach_s:
         return None
     soon = found.likely_s

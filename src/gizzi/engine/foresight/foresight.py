@@ -31,19 +31,18 @@ RULES: dict[What, tuple[str, str]] = {"peers": ("peers_low", "below"), "lag": ("
 
 
 class Foresight:
-    """latest: what was foretold last, by subject. record: how earlier forecasts did, by what they were of."""
+    """latest: what was foretold last, by subject."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self.latest: dict[str, list[Outlook]] = {}
-        self.record: Mapping[str, Record] = {}
 
     async def keep(self) -> None:
         """Without end. What an earlier process foretold stands until the first look."""
         with suppress(StoreError):
             now = self._watch.clock.now()
             self._show(await self._watch.store.run(lambda c: rows.latest(c, now)))
-            self.record = await self._watch.store.run(rows.records)
+            self._watch.record = await self._watch.store.run(rows.records)
         await self._watch.clock.sleep(FIRST_AFTER_S)
         while True:
             with suppress(StoreError):  # the watch tells of a store that fails
@@ -74,7 +73,7 @@ class Foresight:
             rows.forget(connection, now)
 
         await store.run(write)
-        self.record = await store.run(rows.records)
+        self._watch.record = await store.run(rows.records)
 
     async def _validator(self, number: int, limits: Mapping[What, float], now: float) -> tuple[list[Outlook], dict[float, float]]:
         """Its forecasts, and its finality lag by quarters of an hour."""
@@ -113,14 +112,14 @@ class Foresight:
 
     def of(self, subject: str) -> list[dict[str, Any]]:
         """As every face shows them."""
-        return [forecast_json(found, self.record.get(found.what)) for found in self.latest.get(subject, ())]
+        return [forecast_json(found, self._watch.record.get(found.what)) for found in self.latest.get(subject, ())]
 
     def everything(self) -> list[dict[str, Any]]:
         """What surely comes first, the next first; then the rest."""
         everything = [found for of in self.latest.values() for found in of]
         first = coming(everything, self._watch.clock.now(), float("inf"))
         rest = [found for found in everything if found not in first]
-        return [forecast_json(found, self.record.get(found.what)) for found in (*first, *rest)]
+        return [forecast_json(found, self._watch.record.get(found.what)) for found in (*first, *rest)]
 
     def soon(self) -> list[Outlook]:
         """What surely breaks within a week, the next first."""
