@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gizzi.alerts.finding import UNKNOWN, Answer, Finding
     from gizzi.alerts.message import Message
+    from gizzi.analysis.forecast import Outlook, Series, outlook
     from gizzi.clock import duration_text
     from gizzi.config import Chain, Settings, Validator
     from gizzi.engine.roles.scene import Scene
@@ -42,11 +43,13 @@ __all__ = [
     "Node",
     "Opinion",
     "OutcomeUnknown",
+    "Outlook",
     "ReportItem",
     "Router",
     "Run",
     "Samples",
     "Scene",
+    "Series",
     "Settings",
     "SourceError",
     "Ssh",
@@ -57,6 +60,7 @@ __all__ = [
     "action",
     "duration_text",
     "notifier",
+    "outlook",
     "panel",
     "rule",
     "source",
@@ -69,6 +73,7 @@ __all__ = [
 _HOMES = {
     "gizzi.alerts.finding": ("UNKNOWN", "Answer", "Finding"),
     "gizzi.alerts.message": ("Message",),
+    "gizzi.analysis.forecast": ("Outlook", "Series", "outlook"),
     "gizzi.clock": ("duration_text",),
     "gizzi.config": ("Chain", "Settings", "Validator"),
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError", "UsageError"),

@@ -28,11 +28,13 @@ from gizzi.engine.discover import discover
 from gizzi.engine.durable import Runs
 from gizzi.engine.durable.dbos_runs import DbosRuns
 from gizzi.engine.durable.memory_runs import MemoryRuns
+from gizzi.engine.foresight.foresight import Foresight
 from gizzi.engine.handover import HandOver
 from gizzi.engine.known import Known, known, with_known
 from gizzi.engine.limits import raise_open_files
 from gizzi.engine.live import Live
 from gizzi.engine.panels import Panels
+from gizzi.engine.past.past import Past
 from gizzi.engine.remember import Remembering, search, similar
 from gizzi.engine.roles.runner import RoleRunner
 from gizzi.engine.roles.scene import Scene
@@ -100,6 +102,8 @@ class App:
         self.door = Door(fleet, store, self.clock, self.registry, watch.reach, WatchWorld(watch), self._holder)
         self.actions = ActionDesk(store, self.clock)
         self.live = Live(watch)
+        self.past = Past(watch)
+        self.foresight = Foresight(watch)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
         self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
@@ -217,6 +221,8 @@ class App:
             group.create_task(self.watch.run())
             group.create_task(self.responder.keep())
             group.create_task(self.remembering.keep())
+            group.create_task(self.past.keep())
+            group.create_task(self.foresight.keep())
             if self.watch.live:
                 group.create_task(run_scheduled(self.roles, self.store, self.clock, self.watcher.look))
                 group.create_task(self.watcher.keep())

@@ -44,6 +44,7 @@ CAUSE_ORDER: tuple[str, ...] = (
     "tx_queue_high",
     "authority_discovery_failing",
     "no_incoming",
+    "peers_falling",
     "version_skew",
     # ourselves
     "collector_late",

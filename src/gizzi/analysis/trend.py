@@ -8,9 +8,8 @@ with what came: the interval holds four fifths of those errors (split conformal 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from math import ceil, log
 from statistics import mean, median
 
@@ -79,8 +78,9 @@ def trend_of(points: Sequence[Point]) -> Trend:
     if len(bins) < LEAST_POINTS:
         raise TooShort("it was watched with too many gaps")
     step_s = (bins[-1][0] - bins[0][0]) / (len(bins) - 1)
-    errors, past_error, tests = _past_errors(bins, raw)
-    level, slope = _fit(bins)
+    fits = _fits(bins, first=max(8, len(bins) // 2))
+    errors, past_error, tests = _past_errors(bins, raw, fits)
+    level, slope = fits[len(bins) - 1]
     last_at, reach_s = clean[-1][0], (clean[-1][0] - clean[0][0]) * REACH
     level += slope * (last_at - bins[-1][0])
     return Trend(last_at, level, slope, step_s, errors, _growth(errors), reach_s, past_error, tests)
@@ -103,22 +103,37 @@ def _bins(points: Sequence[Point]) -> tuple[list[Point], list[Point]]:
     return bins, raw
 
 
-def _fit(points: Sequence[Point]) -> tuple[float, float]:
-    """(level at the last point, slope)."""
-    slopes = [(later - value) / (then - at) for (at, value), (then, later) in combinations(points, 2) if then > at]
-    slope = median(slopes)
-    tau = abs(sum((s > 0) - (s < 0) for s in slopes)) / len(slopes)
-    slope *= min(1.0, 2 * tau)
+Fit = tuple[float, float]
+"""(level at the last point, slope)."""
+
+
+def _fits(points: Sequence[Point], first: int) -> dict[int, Fit]:
+    """By the index of the last point known, from `first` points on, what was known then. The slopes stay sorted while points join."""
+    slopes: list[float] = []
+    signs, fits = 0, {}
+    for last, (then, later) in enumerate(points):
+        new = sorted((later - value) / (then - at) for at, value in points[:last] if then > at)
+        signs += sum((s > 0) - (s < 0) for s in new)
+        slopes += new
+        slopes.sort()
+        if last >= first - 1:
+            fits[last] = _fit(points[: last + 1], slopes, signs)
+    return fits
+
+
+def _fit(points: Sequence[Point], slopes: Sequence[float], signs: int) -> Fit:
+    """slopes: of all pairs, ascending; signs: how many more of them rise than fall."""
+    half = len(slopes) // 2
+    slope = slopes[half] if len(slopes) % 2 else (slopes[half - 1] + slopes[half]) / 2
+    slope *= min(1.0, 2 * abs(signs) / len(slopes))
     last_at = points[-1][0]
     recent = points[-max(5, len(points) // 5) :]
     return median(value + slope * (last_at - at) for at, value in recent), slope
 
 
-def _past_errors(bins: Sequence[Point], raw: Sequence[Point]) -> tuple[tuple[float, ...], float, int]:
+def _past_errors(bins: Sequence[Point], raw: Sequence[Point], fits: Mapping[int, Fit]) -> tuple[tuple[float, ...], float, int]:
     count = len(bins)
-    first = max(8, count // 2)
-    most = max(1, count - first - LEAST_ERRORS)
-    fits = {origin: _fit(bins[: origin + 1]) for origin in range(first - 1, count - 1)}
+    most = max(1, count - min(fits) - 1 - LEAST_ERRORS)
     widths: list[float] = []
     past_error, tests = 0.0, 0
     for ahead in range(1, most + 1):

@@ -11,16 +11,18 @@ from starlette.responses import Response
 from gizzi.api import alertmanager, chat, errors, models, reads, records, writes
 from gizzi.api.auth import READERS_POST, Door
 from gizzi.api.listen import address_of
-from gizzi.api.lists import LARGEST_NUMBER, LISTED, Json, Limit, Offset, paged
+from gizzi.api.lists import LARGEST_NUMBER, LISTED, Json, Limit, Offset, listed, paged
 from gizzi.api.metrics import Metrics
 from gizzi.api.problems import problems
 from gizzi.app import App
-from gizzi.engine.detail import detail
+from gizzi.engine.detail import detail, history_json
 from gizzi.engine.own import own_health, version
+from gizzi.errors import NotFound
 from gizzi.serving.headers import API, Headers
 from gizzi.serving.people import is_loopback, people_of
 from gizzi.serving.stream import EventStream
 
+MONTH_S = 31 * 86_400
 ABOUT = "What Gizzi sees of a fleet of Substrate validators. Times are UTC in ISO 8601; a value that was not observed is null."
 
 
@@ -29,6 +31,7 @@ def create_app(app: App, *, listen: str | None = None) -> FastAPI:
     api = FastAPI(title="Gizzi", version=version(), description=ABOUT, docs_url=None, redoc_url=None, redirect_slashes=False)
     host, _ = address_of(listen or app.settings.api.listen)
     _add_routes(api, app)
+    _add_past(api, app)
     writes.add_routes(api, app)
     reads.add_routes(api, app)
     alertmanager.add_routes(api, app)
@@ -94,6 +97,33 @@ def _add_routes(api: FastAPI, app: App) -> None:
     async def panels() -> Response:
         """The panels of this installation, its plugins' too; drawn anew every few seconds while somebody asks."""
         return Json(await app.panels.shown())
+
+
+def _add_past(api: FastAPI, app: App) -> None:
+    """What was seen over time, and what is foretold from it."""
+
+    @api.get("/api/validator/{number}/history", response_model=models.ValidatorHistory, responses=problems(404, 422), tags=["fleet"])
+    async def history(
+        number: Annotated[int, Path(ge=0, le=LARGEST_NUMBER)],
+        span_s: Annotated[int, Query(ge=60, le=MONTH_S, description="How far back, in seconds.")] = 86_400,
+    ) -> Response:
+        """What was seen of one validator over time: a sample a minute up to 26 hours, one a quarter of an hour up to 31 days. It outlives
+        restarts."""
+        if number not in app.watch.fleet.validators:
+            raise NotFound(f"there is no validator {number}; /api/network/status lists them")
+        return Json(history_json(number, await app.past.stretch(number, span_s)))
+
+    @api.get("/api/network/trend", response_model=models.Trend, responses=problems(422), tags=["fleet"])
+    async def trend(
+        span_s: Annotated[int, Query(ge=15, le=7200, description="How far back, in seconds.")] = 900,
+    ) -> Response:
+        """The last minutes of every validator, a sample every 15 s."""
+        return Json(app.live.trend.as_json(app.clock.now() - span_s))
+
+    @api.get("/api/forecasts", response_model=list[models.Outlook], responses=LISTED, tags=["fleet"])
+    async def forecasts(request: Request) -> Response:
+        """What will break of each validator and chain, and when: what surely comes first, the next first, then the rest. Made hourly."""
+        return listed(request, app.foresight.everything())
 
 
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **problems(422)}

@@ -101,8 +101,70 @@ class SourceFailure(Shape):
     text: str
 
 
+class Foretold(Shape):
+    """What is expected at the end of the forecast's reach, and within which bounds with a probability of four fifths."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class ForecastRecord(Shape):
+    """How earlier forecasts of this kind did, of all subjects."""
+
+    tests: int = Field(description="How many have come due.")
+    held: float = Field(description="The share of them within their interval; 0.8 was promised.")
+    error: float = Field(description="The median of their errors, in the unit of `now`.")
+
+
+class Outlook(Shape):
+    """When something breaks, with an interval. Where too little is known, `unknown` says so and the rest is null."""
+
+    subject: str = Field(description="Such as validator 6, chain flare, models.")
+    what: Literal["disk", "peers", "lag", "finality", "spend"]
+    limit: float = Field(description="Where it breaks: free bytes, peers, blocks, US$.")
+    now: float | None = Field(description="Where the trend stands.")
+    per_day: float | None = Field(description="How fast it goes.")
+    at: Time | None = Field(description="When the last sample was taken.")
+    likely_at: Time | None = Field(description="When the trend meets the limit; null where it does not, or too late to say.")
+    soonest_at: Time | None = Field(description="The early end of the 80 % interval; null where it is beyond `until`.")
+    latest_at: Time | None = Field(description="The late end of the 80 % interval; null where it is beyond `until`.")
+    until: Time | None = Field(description="So far it looks ahead: half as far as it has looked back.")
+    end: Foretold | None = Field(description="What is expected then.")
+    sure: bool = Field(description="Whether the interval leaves out that nothing changes.")
+    past_error: float | None = Field(description="The median error of the same forecast at earlier times of the same series.")
+    tests: int = Field(description="How many earlier times.")
+    record: ForecastRecord | None = Field(description="Of forecasts that were made and have come due; null while there are none.")
+    unknown: str = Field(description="Why nothing is foretold; empty where something is.")
+    text: str = Field(description="In one line.")
+
+
+class ValidatorHistory(Shape):
+    """A validator's past on an even grid of time."""
+
+    number: int
+    from_: Annotated[Time, Field(alias="from", description="When the first sample's step begins.")]
+    to: Time
+    step_s: int = Field(description="Seconds between two samples.")
+    samples: dict[str, list[int | None]] = Field(description="By observation, a value for each step; null where nothing was known.")
+
+
+class TrendColumns(Shape):
+    block_height: list[int | None]
+    finalization_lag: list[int | None]
+    peers: list[int | None]
+
+
+class Trend(Shape):
+    """The last minutes of every validator."""
+
+    at: list[float] = Field(description="When each sample was taken, epoch seconds.")
+    validators: dict[str, TrendColumns] = Field(description="By number, a value for each time; null where it was not known.")
+
+
 class ValidatorDetail(Status):
     facts: Facts
+    forecasts: list[Outlook] = Field(description="What will break of it, and when; empty until the first forecast is made.")
     alerts: list[Alert] = Field(description="Pending and firing, of the validator and of its chain.")
     observations: dict[str, Observation]
     failures: dict[str, SourceFailure] = Field(description="By source, what could not be read.")

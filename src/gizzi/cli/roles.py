@@ -20,6 +20,7 @@ from gizzi.engine.roles.report import Report, plain
 from gizzi.engine.watcher.rows import Record, record
 from gizzi.errors import UsageError
 from gizzi.roles.load import WATCHER, Role, load_roles
+from gizzi.screen.words import heading
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 NEW = """---
@@ -116,13 +117,19 @@ def _options(given: list[str]) -> dict[str, str]:
 def _page(report: Report) -> list[RenderableType]:
     by = f"by {report.model}, US$ {report.cost_usd}" if report.words else (report.note or "without a model")
     parts: list[RenderableType] = [Text(), text(report.words or plain(report.items), "bold"), text(by, "dim"), Text()]
+    following = [[text(item.about, "", 60), text(item.text)] for item in report.next]
+    after = [Text(), heading("What breaks next"), grid(following, indent=2)] if following else []
+    return [*parts, *_items(report), *after, Text()]
+
+
+def _items(report: Report) -> list[RenderableType]:
     rows: list[list[Text]] = []
     for item in report.items:
         rows.append([text(item.severity, SEVERITY_STYLE.get(item.severity, ""), 10), text(item.about, "", 60), text(item.text)])
         rows += [[Text(), text(name, "cyan", 60), text(seen, "dim", 300)] for name, seen in item.evidence[:5]]
         if item.proposal:
             rows.append([Text(), Text("proposed", "dim"), text(item.proposal, "bold")])
-    return [*parts, grid(rows, indent=2), Text()] if rows else parts
+    return [grid(rows, indent=2)] if rows else []
 
 
 def new_role(config: Path | None, name: str) -> int:

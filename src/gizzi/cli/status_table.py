@@ -127,6 +127,10 @@ def _footer(known: Known, width: int | None) -> list[RenderableType]:
             parts.append(_indented(Text(f"and {count - 8} more: gizzi incidents --open", "dim"), width))
     elif known.watching:
         parts.append(_indented(Text("no open incident", "dim"), width))
+    if known.soon:
+        more = f", and {len(known.soon) - 1} more within a week" if len(known.soon) > 1 else ""
+        told = f"{clean(known.soon[0].text(), 300)}{more}"
+        parts.append(_indented(Text.assemble(("next to break: ", "bold"), told), width))
     if known.trouble is not None:
         parts.append(_indented(text(known.trouble, "dark_orange"), width))
     elif not known.watching:

@@ -9,6 +9,8 @@ from gizzi.alerts.alert import chain_subject, validator_subject
 from gizzi.alerts.external import whose
 from gizzi.alerts.incident import alert_json
 from gizzi.clock import iso
+from gizzi.engine.foresight.foresight import forecast_json
+from gizzi.engine.past.block import Stretch
 from gizzi.engine.watch import Watch
 from gizzi.errors import NotFound
 from gizzi.fleet.history import Track
@@ -30,8 +32,15 @@ def detail(watch: Watch, number: int) -> dict[str, Any]:
         "facts": watch.facts(number).as_json(),
         "alerts": [alert_json(alert) for alert in (*own, *of_chain)],
         "observations": {name: _observation(number, name, track, now) for name, track in sorted(history.tracks.items())},
+        "forecasts": [forecast_json(found, watch.record.get(what)) for what, found in sorted(history.outlooks.items())],
         "failures": {source: {"kind": failure.kind, "text": failure.text} for source, failure in sorted(history.failures.items())},
     }
+
+
+def history_json(number: int, kept: Stretch) -> dict[str, Any]:
+    """A validator's past as every face shows it; a sample stands for the step that begins at its time."""
+    end = kept.begins_at + kept.step_s * len(next(iter(kept.columns.values())))
+    return {"number": number, "from": iso(kept.begins_at), "to": iso(end), "step_s": kept.step_s, "samples": dict(kept.columns)}
 
 
 def _observation(number: int, name: str, track: Track, now: float) -> dict[str, Any]:

@@ -11,8 +11,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from gizzi.alerts.external import is_model
+from gizzi.analysis.forecast import Outlook, coming
 from gizzi.clock import Clock
 from gizzi.engine.desk import Desk
+from gizzi.engine.foresight.foresight import SOON_S
+from gizzi.engine.foresight.rows import latest
 from gizzi.errors import StoreError
 from gizzi.store import Store, open_store
 from gizzi.store.store import LEASE_S
@@ -20,11 +23,13 @@ from gizzi.store.store import LEASE_S
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """watching: a daemon runs on the store. alerts: what fires, only where one does. incidents: the open ones, as they were left."""
+    """watching: a daemon runs on the store. alerts: what fires, only where one does. incidents: the open ones, as they were left. soon:
+    what surely breaks within a week, the next first, by forecasts of the last hours."""
 
     watching: bool = False
     alerts: Sequence[dict[str, Any]] = ()
     incidents: Sequence[dict[str, Any]] = field(default=())
+    soon: Sequence[Outlook] = ()
     trouble: str | None = None
     """Why the store could not be read."""
 
@@ -61,7 +66,9 @@ async def _read(store: Store, clock: Clock) -> Known:
     lease = await store.lease()
     watching = lease is not None and clock.now() - lease[1] < LEASE_S
     incidents = await desk.incidents(open_only=True)
-    return Known(watching, await desk.firing() if watching else (), incidents)
+    now = clock.now()
+    soon = coming(await store.run(lambda c: latest(c, now)), now, SOON_S)
+    return Known(watching, await desk.firing() if watching else (), incidents, soon)
 
 
 def with_known(statuses: Sequence[dict[str, Any]], alerts: Sequence[dict[str, Any]], seen: set[tuple[str, str]]) -> list[dict[str, Any]]:

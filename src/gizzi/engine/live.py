@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from contextlib import suppress
+from itertools import groupby
 from typing import Any
 
 from gizzi.alerts.correlate import Change
 from gizzi.clock import iso
 from gizzi.engine.act.response import News
 from gizzi.engine.events import Events
-from gizzi.engine.trend import Trend
+from gizzi.engine.past.block import MINUTES, stretch_of
+from gizzi.engine.past.rows import read
+from gizzi.engine.trend import NAMES, Trend
 from gizzi.engine.watch import STEP_S, Watch
+from gizzi.errors import StoreError
 
 LOOK_S = 1.0
 MOST_AT_ONCE = 200
 """Validators named in one event; where more change at once, the event says how many."""
 LONGEST = 500
+TREND_S = 7200.0
+AT_ONCE = 100
 
 
 class Live:
@@ -23,6 +31,8 @@ class Live:
         self._watch = watch
         self.events = Events(watch.clock)
         self.trend = Trend()
+        self.taken_up = asyncio.Event()
+        """Set once what was kept is in `trend`, or could not be read."""
         self._made_at = -math.inf
         self._statuses: list[dict[str, Any]] = []
         self._healths: dict[int, str] = {}
@@ -43,9 +53,27 @@ class Live:
 
     async def keep(self) -> None:
         """Look every second, without end."""
+        with suppress(StoreError):  # the watch tells of it
+            await self.take_up()
+        self.taken_up.set()
         while True:
             self.look()
             await self._watch.clock.sleep(LOOK_S)
+
+    async def take_up(self) -> None:
+        """The last two hours as an earlier process kept them. Raises StoreError."""
+        now = self._watch.clock.now()
+        numbers = sorted(self._watch.fleet.validators)
+        columns, times = {}, [at for at, _ in stretch_of([], MINUTES, now - TREND_S, now - MINUTES.step_s).over(NAMES[0])]
+        for first in range(0, len(numbers), AT_ONCE):
+            part = numbers[first : first + AT_ONCE]
+            found = await self._watch.store.run(lambda c, of=part: read(c, MINUTES, of, MINUTES.begin(now - TREND_S), int(now)))  # type: ignore[misc]
+            for number, blocks in groupby(found, key=lambda block: block.number):
+                kept = stretch_of(list(blocks), MINUTES, now - TREND_S, now - MINUTES.step_s)
+                columns[number] = [kept.columns[name] for name in NAMES]
+        if columns:
+            begin = min(at for of in columns.values() for at, value in enumerate(of[0]) if value is not None or at == len(of[0]) - 1)
+            self.trend.take_up(times[begin:], {number: [column[begin:] for column in of] for number, of in columns.items()})
 
     def look(self) -> None:
         """Tell whose health has changed, and who looks after what; take a sample where one is due."""

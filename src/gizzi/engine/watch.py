@@ -23,6 +23,7 @@ from gizzi.engine import records, reflex
 from gizzi.engine.books import Books
 from gizzi.engine.collect import Collector
 from gizzi.engine.decide.decider import Thought
+from gizzi.engine.foresight.rows import Record
 from gizzi.engine.own_view import OwnView, gives_of
 from gizzi.engine.thinking import Thinking
 from gizzi.errors import StoreError
@@ -56,7 +57,7 @@ class Watch:
     """One watched fleet. `on_change` hears of every change after it has been stored, `on_collected` of all that comes in, `on_turn` that
     the loop has gone round once more.
 
-    thinking: who decides; None for the rules of reflex.toml alone.
+    thinking: who decides; None for the rules of reflex.toml alone. record: how earlier forecasts did, by what they were of.
     """
 
     settings: Settings
@@ -73,6 +74,7 @@ class Watch:
 
     def __post_init__(self) -> None:
         self.books = Books(self.store, self.clock, self.on_change)
+        self.record: Mapping[str, Record] = {}
         self.evaluated_at: float | None = None
         self.evaluations = 0
         self.evaluating_s = 0.0

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from gizzi.fleet.observation import Collected, Failure, Value
+
+if TYPE_CHECKING:
+    from gizzi.analysis.forecast import Outlook
 
 SERIES_STEP_S = 15.0
 SERIES_LENGTH = 480
@@ -42,16 +46,17 @@ class History:
     """All tracks of one validator, its sources' failures, and the highest finalized block it ever reported.
 
     current: the fresh values by name, kept as one dictionary so that a view costs one copy; `fresh` drops from it what has expired.
-    dropped: how often it did.
+    dropped: how often it did. outlooks: the latest forecasts, by what they are of ("disk", "peers", "lag").
     """
 
-    __slots__ = ("_lagging", "_names", "_soonest", "current", "dropped", "failures", "last_at", "series", "tracks", "watermark")
+    __slots__ = ("_lagging", "_names", "_soonest", "current", "dropped", "failures", "last_at", "outlooks", "series", "tracks", "watermark")
 
     def __init__(self, series: Iterable[str] = (), watermark: int | None = None) -> None:
         self.tracks: dict[str, Track] = {}
         self.current: dict[str, Value] = {}
         self.dropped = 0
         self.failures: dict[str, Failure] = {}
+        self.outlooks: Mapping[str, Outlook] = {}
         self.series = frozenset(series)
         self.watermark = watermark
         self.last_at: float | None = None

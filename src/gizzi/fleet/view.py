@@ -10,11 +10,14 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gizzi.config import Chain, Validator
 from gizzi.fleet.history import ChainHistory, History, Track
 from gizzi.fleet.names import OBSERVATIONS
+
+if TYPE_CHECKING:
+    from gizzi.analysis.forecast import Outlook
 
 SECOND_CHOICE = {
     "block_height": "rpc_block_height",
@@ -158,6 +161,10 @@ class ValidatorView:
             return 0.0, 0.0
         at, value = _between(times, values, first, since) if first else (times[0], values[0])
         return times[-1] - at, values[-1] - value
+
+    def outlook(self, what: str) -> Outlook | None:
+        """The latest forecast of that ("disk", "peers", "lag"), made every hour from what was kept; None where there is none yet."""
+        return self._history.outlooks.get(what)
 
     @property
     def watermark(self) -> int | None:

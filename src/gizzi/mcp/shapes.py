@@ -83,8 +83,30 @@ class SourceFailure(Shape):
     text: str
 
 
+class ForecastRecord(Shape):
+    """How earlier forecasts of this kind did: how many have come due, which share was within its interval, the median error."""
+
+    tests: int
+    held: float
+    error: float
+
+
+class Forecast(Shape):
+    """When something breaks. The interval holds with a probability of four fifths; unknown says why nothing is foretold."""
+
+    what: Literal["disk", "peers", "lag", "finality", "spend"]
+    text: str
+    likely_at: str | None
+    soonest_at: str | None
+    latest_at: str | None
+    sure: bool = Field(description="Whether the interval leaves out that nothing changes.")
+    record: ForecastRecord | None
+    unknown: str
+
+
 class ValidatorDetail(Status):
     facts: Facts
+    forecasts: list[Forecast]
     alerts: list[Alert]
     observations: dict[str, Observation]
     failures: dict[str, SourceFailure]

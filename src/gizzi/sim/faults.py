@@ -47,6 +47,11 @@ _KINDS = (
     Kind("slow", "each answer takes `delay_s`", {"delay_s": Parameter(least=0.001, most=3600)}),
     Kind("lost_scrapes", "each request is lost with probability `rate`", {"rate": Parameter(most=1)}),
     Kind("peers_drop", "it has `peers` peers", {"peers": Parameter(whole=True, most=100_000)}),
+    Kind(
+        "peers_fall",
+        "it loses `per_min` peers a minute, down to `least`",
+        {"per_min": Parameter(least=0.01, most=1000), "least": Parameter(0.0, whole=True, most=100_000)},
+    ),
     Kind("best_stall", "its best block stands still"),
     Kind("finality_stall", "its finalized block stands still, the chain's goes on"),
     Kind("lag", "its finalized block falls behind, to `blocks` below the best", {"blocks": Parameter(whole=True, least=1)}),

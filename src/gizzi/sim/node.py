@@ -257,6 +257,9 @@ class SimNode:
             given = active.fault.parameters.get("peers")
             if given is not None:
                 peers = min(peers, int(given))
+            elif active.fault.kind == "peers_fall":
+                fallen = int(active.fault["per_min"] * (now - active.since) / 60)
+                peers = min(peers, max(int(active.fault["least"]), peers - fallen))
             elif active.fault.kind == "restart_loop" and all(a.fault.kind == "restart_loop" for a in self.faults):
                 peers = min(peers, ALONE_PEERS)
         return max(0, peers)

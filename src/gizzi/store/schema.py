@@ -23,7 +23,16 @@ from sqlalchemy import (
 )
 
 from gizzi.errors import StoreError
-from gizzi.store import action_schema, finding_schema, ledger_schema, memory_schema, outcome_schema, tell_schema, workflow_schema
+from gizzi.store import (
+    action_schema,
+    finding_schema,
+    history_schema,
+    ledger_schema,
+    memory_schema,
+    outcome_schema,
+    tell_schema,
+    workflow_schema,
+)
 
 metadata = MetaData()
 
@@ -126,6 +135,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     outcome_schema.create,
     workflow_schema.create,
     finding_schema.create,
+    history_schema.create,
 )
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from gizzi import ReportItem, Scene, SourceError, Validator, task
+from gizzi import Outlook, ReportItem, Scene, SourceError, Validator, task
 from gizzi.analysis.disk import DiskHistory, check_disk_space
-from gizzi.analysis.forecast import Series, forecast
+from gizzi.analysis.forecast import finding
 from gizzi.analysis.topology import PeerView, review_topology
 from gizzi.readers.jsonrpc import system_peer_ids
 from gizzi.tasks._findings import items
 
-SPAN_S = 5400.0
-"""So far back the loop keeps samples."""
+DAY_S, FORTNIGHT_S = 86_400.0, 14 * 86_400.0
 
 
 @task("check_disk_space")
@@ -19,7 +18,10 @@ async def disk_space(scene: Scene) -> list[ReportItem]:
     disks = []
     for validator in scene.validators:
         view = scene.view(validator)
-        points = view.window("disk_free_bytes", SPAN_S)
+        points = (await scene.past(validator, DAY_S)).points("disk_free_bytes")
+        longer = (await scene.past(validator, FORTNIGHT_S)).points("disk_free_bytes")
+        if longer and points and points[0][0] - longer[0][0] > DAY_S:
+            points = longer
         if not points and view.disk_free_bytes is not None:
             points = [(scene.now, float(view.disk_free_bytes))]
         disks.append(DiskHistory(validator.number, points, view.disk_size_bytes, validator.name))
@@ -87,18 +89,18 @@ async def upgrade(scene: Scene, version: str | None = None) -> list[ReportItem]:
 
 @task("forecast")
 async def forecasts(scene: Scene) -> list[ReportItem]:
-    """Which disk is full next and when, with an interval and its own past error; the loop keeps no longer history of anything else."""
-    series = [
-        Series(f"validator {validator.number}", "disk", points)
-        for validator in scene.validators
-        if len(points := scene.view(validator).window("disk_free_bytes", SPAN_S)) > 1
-    ]
-    report = forecast(series)
-    told = [
-        ReportItem(o.text(), "low", o.subject, next_at=scene.now + o.likely_s if o.likely_s is not None else None)
-        for o in report.outlooks
-        if not o.unknown
-    ]
-    if not told:
-        told = [ReportItem("too little has been watched to say what comes; the loop forecasts after some hours", "low")]
-    return items(report.findings) + told
+    """What breaks next of each validator and chain, and when, with an interval; what does not, and what is not known."""
+    outlooks = await scene.foreseen()
+    if not outlooks:
+        return [ReportItem("no forecast was made lately, so what comes is not known; `gizzi watch` makes them every hour", "low")]
+    findings = [found for one in outlooks if (found := finding(one)) is not None]
+    told = [ReportItem(one.text(), "low", one.subject, next_at=_next_at(one, scene.now)) for one in outlooks if not one.unknown]
+    unknown = [one for one in outlooks if one.unknown]
+    if unknown:
+        told.append(ReportItem(f"not known yet, for too little history: {len(unknown)} of {len(outlooks)} forecasts", "low"))
+    return items(findings) + told
+
+
+def _next_at(one: Outlook, now: float) -> float | None:
+    left_s = one.left_s(now)
+    return None if left_s is None else now + left_s

@@ -8,9 +8,10 @@ from decimal import Decimal
 from statistics import median
 from typing import Any
 
-from gizzi import ReportItem, Scene, SourceError, Validator, task
+from gizzi import ReportItem, Scene, SourceError, task
 from gizzi.readers.runtime import account
 from gizzi.tasks._chain import STASH, ChainReader, mapping, open_chain, unread, without
+from gizzi.tasks._votes import Missed, missed_votes
 
 LITTLE = Decimal("0.5")
 """Of the set's median: whoever earned less misses something."""
@@ -23,22 +24,25 @@ MONTH_DAYS = 30
 
 @task("rewards")
 async def rewards(scene: Scene) -> list[ReportItem]:
-    """Compares each validator's era points with the set's median, and its commission and payee with what the last report saw. Needs the
-    pallet Staking, and each validator's stash in its label `stash`."""
+    """Compares each validator's missed votes and era points with the set's median, and its commission and payee with what the last report
+    saw. Points need the pallet Staking, and each validator's stash in its label `stash`; votes need only what was watched."""
     items: list[ReportItem] = []
     before = await _seen_before(scene)
     for chain in scene.chains():
+        missed = await missed_votes(scene, chain.id)
         try:
             reader = await open_chain(scene, chain)
-            items += [without(reader, "Staking", "what validators earn")] if not reader.runtime.has("Staking") else await _earned(reader)
+            has = reader.runtime.has("Staking")
+            items += await _earned(reader, missed) if has else [without(reader, "Staking", "what validators earn")]
             if reader.runtime.has("Staking"):
                 items += await _settings(reader, before)
         except SourceError as error:
             items.append(unread(chain, "what validators earn", error))
+        items += missed.items([v for v in scene.validators if v.chain == chain.id and v.authority], f"chain {chain.id}")
     return items
 
 
-async def _earned(reader: ChainReader) -> list[ReportItem]:
+async def _earned(reader: ChainReader, missed: Missed) -> list[ReportItem]:
     era = mapping(await reader.stored("Staking", "ActiveEra")).get("index")
     if not isinstance(era, int):
         return [ReportItem("what validators earn is unknown: no era is active", "medium", reader.about)]
@@ -51,7 +55,7 @@ async def _earned(reader: ChainReader) -> list[ReportItem]:
     items = [ReportItem(f"era {era}: {len(points)} earned points, {usual:g} at the median", "low", reader.about, ((where, f"era {era}"),))]
     for stash, validator in reader.stashes().items():
         own, about = points.get(stash), f"validator {validator.number}"
-        seen = ((where, f"era {era}: {own if own is not None else 'none'}, median {usual:g}"), *_votes(reader.scene, validator))
+        seen = ((where, f"era {era}: {own if own is not None else 'none'}, median {usual:g}"), *missed.evidence(validator))
         if own is None:
             items.append(ReportItem(f"it has no points in era {era}; whoever is in the set has some", "medium", about, seen))
         else:
@@ -68,10 +72,6 @@ async def _earned(reader: ChainReader) -> list[ReportItem]:
 def _points(individual: Any) -> dict[str, int]:
     pairs = [pair for pair in individual if isinstance(pair, list) and len(pair) == 2] if isinstance(individual, list) else []
     return {key: points for who, points in pairs if (key := account(who)) and isinstance(points, int)}
-
-
-def _votes(scene: Scene, validator: Validator) -> tuple[tuple[str, str], ...]:
-    return scene.evidence(validator, "prevotes_total", "precommits_total", "approvals_produced_total", "no_shows_total")
 
 
 async def _settings(reader: ChainReader, before: Mapping[str, str]) -> list[ReportItem]:

@@ -19,9 +19,11 @@ from gizzi.engine.link import Link, find_daemon
 from gizzi.errors import GizziError, NotFound
 from gizzi.screen.words import HEALTHS
 from gizzi.store import open_store
-from gizzi.tui.trend import Trends
+from gizzi.tui.trend import KEPT, PERIOD_S, Trends
 
 MOST_INCIDENTS = 200
+KEPT_WITHIN_S = 5.0
+PAST_S = int(KEPT * PERIOD_S)
 NEEDED = frozenset(
     {
         "number",
@@ -55,6 +57,8 @@ class Feed(Protocol):
 
     async def panels(self) -> Sequence[Mapping[str, Any]]: ...
 
+    async def trend(self) -> Mapping[str, Any]: ...
+
 
 class DaemonFeed:
     """Live from a daemon's API."""
@@ -80,6 +84,10 @@ class DaemonFeed:
         found = await self._link.get("/api/panels")
         return found if isinstance(found, list) else []
 
+    async def trend(self) -> Mapping[str, Any]:
+        found = await self._link.get(f"/api/network/trend?span_s={PAST_S}")
+        return found if isinstance(found, dict) else {}
+
 
 class OwnFeed:
     """From an app that watches in this process. running: its loop."""
@@ -102,6 +110,11 @@ class OwnFeed:
 
     async def panels(self) -> Sequence[Mapping[str, Any]]:
         return await self._app.panels.shown()
+
+    async def trend(self) -> Mapping[str, Any]:
+        async with asyncio.timeout(KEPT_WITHIN_S):
+            await self._app.live.taken_up.wait()
+        return self._app.live.trend.as_json(self.clock.now() - PAST_S)
 
 
 @asynccontextmanager
@@ -150,6 +163,7 @@ class Looker:
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self.trends = Trends()
+        self._took_up = False
         self.seen = Seen()
         self.wanted: int | str | None = None
         self.wants_panels = False
@@ -160,6 +174,7 @@ class Looker:
         seen, trouble = replace(self.seen, at=now), []
         try:
             seen = replace(seen, statuses=await self.feed.statuses(), seen_at=now)
+            await self._take_up(now)
             self.trends.add(now, seen.statuses)
             if self.wants_panels:
                 seen = replace(seen, panels=await self.feed.panels())
@@ -174,6 +189,15 @@ class Looker:
         seen = await self._details(seen, trouble)
         self.seen = replace(seen, trouble=tuple(dict.fromkeys(trouble)))
         return self.seen
+
+    async def _take_up(self, now: float) -> None:
+        """Once: what the watch has kept of the last minutes. Without it the lines begin empty."""
+        if self._took_up:
+            return
+        self._took_up = True
+        with suppress(GizziError, TimeoutError, KeyError, TypeError, ValueError, IndexError):
+            past = await self.feed.trend()
+            self.trends.take_up(now, past["at"], past["validators"])
 
     async def _details(self, seen: Seen, trouble: list[str]) -> Seen:
         try:

@@ -63,6 +63,9 @@ def _past(status: Row, trends: Trends, width: int) -> list[RenderableType]:
 
 def _facts(detail: Row) -> list[RenderableType]:
     parts: list[RenderableType] = []
+    forecasts = [[text(f["text"], "" if f["sure"] else "dim", 300)] for f in detail.get("forecasts", ())]
+    if forecasts:
+        parts += [Text(), heading("What will break, and when"), grid(forecasts)]
     facts = [[Text(name.replace("_", " "), "dim"), _yes(value, good=name == "up")] for name, value in detail.get("facts", {}).items()]
     if facts:
         parts += [Text(), heading("What a restart stands on"), grid(facts)]

@@ -1,7 +1,8 @@
-"""The recent past of each validator as this screen saw it, and its drawing as a line of blocks. PURE."""
+"""The recent past of each validator, as the watch kept it and this screen saw it, and its drawing as a line of blocks. PURE."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -10,6 +11,8 @@ from typing import Any
 PERIOD_S = 6.0
 """A point stands for so long: the block time of most relay chains, so that a healthy chain's progress is a flat line."""
 KEPT = 120
+GAP_S = 150.0
+"""Between samples further apart nothing is drawn."""
 BLOCKS = "▁▂▃▄▅▆▇"
 """Without the full block, so that rows stay apart."""
 
@@ -40,6 +43,16 @@ class Trends:
             else:
                 points[-1] = point
 
+    def take_up(self, now: float, times: Sequence[float], validators: Mapping[Any, Mapping[str, Sequence[int | None]]]) -> None:
+        """What was kept before the first look. times: of the samples, ascending; validators: by number, the samples of each column."""
+        if self._turn >= 0:
+            return
+        self._turn = int(now // PERIOD_S) - 1
+        moments = [(turn + 0.5) * PERIOD_S for turn in range(self._turn - KEPT + 1, self._turn + 1)]
+        places = [(bisect_right(times, moment) - 1, moment) for moment in moments]
+        for number, columns in validators.items():
+            self._points[int(number)] = deque((_at(times, columns, place, moment) for place, moment in places), maxlen=KEPT)
+
     def progress(self, number: int) -> list[int | None]:
         """Blocks gained in each period, the newest last; not the one that still runs."""
         heights = [point[0] for point in self._points.get(number, ())]
@@ -50,6 +63,18 @@ class Trends:
 
     def peers(self, number: int) -> list[int | None]:
         return [point[2] for point in self._points.get(number, ())]
+
+
+def _at(times: Sequence[float], columns: Mapping[str, Sequence[int | None]], place: int, moment: float) -> Point:
+    """At that moment, after the sample at `place`. Heights are drawn between samples; the others stand until the next."""
+    after = min(place + 1, len(times) - 1)
+    if place < 0 or max(times[after], moment) - times[place] > GAP_S:
+        return _NOTHING
+    low, high = columns["block_height"][place], columns["block_height"][after]
+    span_s = times[after] - times[place]
+    if low is not None and high is not None and span_s > 0:
+        low += round((high - low) * (moment - times[place]) / span_s)
+    return low, columns["finalization_lag"][place], columns["peers"][place]
 
 
 def spark(values: Sequence[int | None], width: int, *, least_top: int = 1) -> str:

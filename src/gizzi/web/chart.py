@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,8 +10,11 @@ from markupsafe import Markup
 
 WIDTH, HEIGHT = 420, 156
 LEFT, RIGHT, TOP, BOTTOM = 8, 78, 24, 22
-GAP_S = 45.0
-"""Samples further apart than this are not joined."""
+GAP_S = 150.0
+"""Samples further apart than this are not joined, unless they are of a month: what was kept has one a minute, the latest hours more."""
+DAY_S = 86400.0
+MOST = 480
+"""Points that a line can show."""
 ENDS = (("start", 0.0), ("middle", 0.5), ("end", 1.0))
 
 
@@ -24,19 +27,29 @@ class Band:
     until: float | None
 
 
-def chart(title: str, points: Sequence[tuple[float, float | None]], bands: Sequence[Band], *, from_zero: bool = True) -> Markup:
+def chart(
+    title: str, points: Sequence[tuple[float, float | None]], bands: Sequence[Band], *, from_zero: bool = True, gap_s: float = GAP_S
+) -> Markup:
     """points: (epoch seconds, value), oldest first; None where nothing was known."""
     known = [value for _, value in points if value is not None]
     if len(points) < 2 or not known:
         return Markup('<p class="dim">{}: nothing has been seen for long enough to draw.</p>').format(title)
     low, high = (min(0.0, *known) if from_zero else min(known)), max(known)
     scale = _Scale(points[0][0], points[-1][0], low, high if high > low else low + 1)
-    parts = [_bands(bands, scale), _axis(scale), _lines(points, scale), _last(points, scale)]
+    parts = [_bands(bands, scale), _axis(scale), _lines(points, scale, gap_s), _last(points, scale)]
     told = f"{title}: {_text(points[-1][1])} now, from {_text(min(known))} to {_text(max(known))}"
     names = ", ".join(band.name for band in bands if scale.shows(band))
     unseen = Markup('<span class="visually-hidden">; incidents {}</span>').format(names) if names else Markup("")
     figure = '<figure class="chart"><figcaption>{}{}</figcaption><svg viewBox="0 0 {} {}" aria-hidden="true">{}</svg></figure>'
     return Markup(figure).format(told, unseen, WIDTH, HEIGHT, Markup("").join(parts))
+
+
+def thinned(points: Sequence[tuple[float, float | None]], worst: Callable[[Iterable[float]], float]) -> list[tuple[float, float | None]]:
+    """At most MOST of them: of so many neighbours the worst, so that no dip is lost."""
+    each = -(-len(points) // MOST)
+    parts = [points[at : at + each] for at in range(0, len(points), max(1, each))]
+    known = ((part[-1][0], [value for _, value in part if value is not None]) for part in parts)
+    return [(at, worst(values) if values else None) for at, values in known]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +90,16 @@ def _axis(scale: _Scale) -> Markup:
         shapes.append(Markup(shape).format(LEFT, WIDTH - RIGHT, at_y, at_y, WIDTH - RIGHT + 8, at_y + 4, _text(value)))
     for anchor, share in ENDS:
         at = scale.begin + share * (scale.end - scale.begin)
-        words = datetime.fromtimestamp(at, UTC).strftime("%H:%M")
+        words = datetime.fromtimestamp(at, UTC).strftime("%H:%M" if scale.end - scale.begin < 2 * DAY_S else "%d %b")
         shapes.append(Markup('<text class="tick" text-anchor="{}" x="{}" y="{}">{}</text>').format(anchor, scale.x(at), HEIGHT - 5, words))
     return Markup("").join(shapes)
 
 
-def _lines(points: Sequence[tuple[float, float | None]], scale: _Scale) -> Markup:
+def _lines(points: Sequence[tuple[float, float | None]], scale: _Scale, gap_s: float) -> Markup:
     runs: list[list[tuple[float, float]]] = [[]]
     before = points[0][0]
     for at, value in points:
-        if value is None or at - before > GAP_S:
+        if value is None or at - before > gap_s:
             runs.append([])
         if value is not None:
             runs[-1].append((scale.x(at), scale.y(value)))

@@ -24,6 +24,7 @@ from gizzi.models.report import BY
 from gizzi.serving.headers import PAGES, Headers
 from gizzi.serving.stream import EventStream
 from gizzi.web.desk import FrontDesk, Looker, Refused, form_word, keep_form_word, local
+from gizzi.web.past import SPANS
 from gizzi.web.shown import FILTERS, SIGN
 from gizzi.web.views import Panels, Views
 
@@ -55,7 +56,7 @@ class _Pages:
         views = self._views
         shown: list[tuple[str, str, Shower]] = [
             ("/", "overview.html", lambda request: views.overview()),
-            ("/validators/{number:int}", "validator.html", lambda request: views.validator(request.path_params["number"])),
+            ("/validators/{number:int}", "validator.html", lambda request: views.validator(request.path_params["number"], _span(request))),
             ("/incidents", "incidents.html", lambda request: views.incidents("open" in request.query_params, _page(request))),
             ("/incidents/{id}", "incident.html", lambda request: views.incident(request.path_params["id"])),
             ("/costs", "costs.html", lambda request: views.costs(next((b for b in BY if b == request.query_params.get("by")), "tier"))),
@@ -188,6 +189,10 @@ class _Pages:
         if isinstance(error, Refused) and error.wait_s:
             page.headers["Retry-After"] = str(error.wait_s)
         return page
+
+
+def _span(request: Request) -> str:
+    return next((span for span in SPANS if span == request.query_params.get("span")), "2h")
 
 
 def _page(request: Request) -> int:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from gizzi.app import App
-from gizzi.clock import iso
 from gizzi.engine import told
 from gizzi.engine.act import rows
 from gizzi.engine.act.world import missing
@@ -19,8 +18,9 @@ from gizzi.engine.remember import similar_to
 from gizzi.guard.permit import budget
 from gizzi.models.report import BY, By, budget_now
 from gizzi.web.attention import attention
-from gizzi.web.chart import Band, chart
+from gizzi.web.chart import Band, chart, thinned
 from gizzi.web.grid import Grid
+from gizzi.web.past import SPANS, Line, lines_of
 from gizzi.web.shown import epoch, lasted
 
 Panels = Callable[[], Awaitable[Sequence[Mapping[str, Any]]]]
@@ -58,25 +58,33 @@ class Views:
             "total": len(statuses),
             "healths": _healths(statuses),
             "reasons": _with_reasons(statuses),
+            "soon": self._soon(),
             "chains": await self._chains(statuses),
             "spend": _spend(await budget_now(app.store, app.settings.budget, self._now())),
             "mode": app.settings.policy.mode,
             "panels": [_panel(panel) for panel in await self._panels()] if self._panels else [],
         }
 
-    async def validator(self, number: int) -> Shown:
+    async def validator(self, number: int, span: str = "2h") -> Shown:
+        """span: one of SPANS."""
         app = self._app
         shown = detail(app.watch, number)
         found = [incident for incident in await app.desk.incidents(limit=200) if number in incident["validators"]]
-        points = app.live.trend.of(number)
+        lines = await self._past(number, SPANS.get(span, SPANS["2h"]).span_s)
         bands = [_band(incident) for incident in found]
-        charts = [
-            chart("Best block", [(p.at, p.block_height) for p in points], bands, from_zero=False),
-            chart("Finality lag, in blocks", [(p.at, p.finalization_lag) for p in points], bands),
-            chart("Peers", [(p.at, p.peers) for p in points], bands),
-        ]
-        kept = lasted(iso(points[0].at) or "", None, self._now()) if points else None
-        return {"v": shown, "charts": charts, "kept": kept, "incidents": [self._brief(incident) for incident in found[:10]]}
+        charts = [chart(line.title, thinned(line.points, line.worst), bands, from_zero=line.from_zero, gap_s=line.gap_s) for line in lines]
+        return {"v": shown, "charts": charts, "span": span, "spans": SPANS, "incidents": [self._brief(incident) for incident in found[:10]]}
+
+    async def _past(self, number: int, span_s: float | None) -> list[Line]:
+        """span_s: None for what is in memory, the last two hours."""
+        if span_s is None:
+            return lines_of(self._app.live.trend.of(number))
+        return lines_of(await self._app.past.stretch(number, span_s))
+
+    def _soon(self) -> Shown:
+        """What breaks within a week: the next, and how many more."""
+        soon = self._app.foresight.soon()
+        return {"next": soon[0].text() if soon else "", "more": max(0, len(soon) - 1)}
 
     async def incidents(self, open_only: bool, page: int) -> Shown:
         found = await self._app.desk.incidents(open_only=open_only, limit=PAGE + 1, offset=page * PAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gizzi import UNKNOWN, Answer, Finding, duration_text, rule
+from gizzi import UNKNOWN, Answer, Finding, Series, duration_text, outlook, rule
 
 if TYPE_CHECKING:
     from gizzi.fleet.view import ChainView, ValidatorView
@@ -17,7 +17,7 @@ _FOLLOWS = ("best_stalled", "finality_stalled", "finality_lagging", "syncing", "
     severity="high",
     hold="15s",
     needs=("peers", "rpc_peers"),
-    explains=(*_FOLLOWS, "fork", "no_incoming", "authority_discovery_failing"),
+    explains=(*_FOLLOWS, "fork", "no_incoming", "authority_discovery_failing", "peers_falling"),
 )
 def peers_low(v: ValidatorView, fleet: ChainView, *, below: int = 3, grace_s: float = 40.0) -> Answer:
     """It has almost no peers: blocks and votes no longer reach it, or leave it. For `grace_s` after its start it may look for them."""
@@ -59,6 +59,31 @@ def chain_peers_low(
         validators=tuple(sorted(v.number for v in low)),
         severity="critical" if len(low) > critical_share * known else None,
     )
+
+
+_ABOVE = 3.0
+"""So many of its usual errors above the line, or peers at least, is no longer on it."""
+
+
+@rule("peers_falling", severity="low", hold="1m", needs=("peers",), series=("peers",))
+def peers_falling(v: ValidatorView, fleet: ChainView, *, below: int = 3, within_s: float = 3600.0, after_s: float = 1200.0) -> Answer:
+    """Its peers fall, and will be too few within the hour: its network, a firewall, or peers that ban it. Look while it still votes.
+
+    It is told after `after_s`, where the 80 % interval of the forecast leaves out that they stop falling.
+    """
+    peers = v.peers
+    if peers is None or v.watched_s("peers") < after_s:
+        return UNKNOWN
+    span_s, change = v.change("peers", after_s)
+    if peers < below or not span_s or (peers - below) * span_s > -change * 2 * within_s or v.should_have_peers is False:
+        return None
+    seen = outlook(Series("", "peers", v.window("peers", after_s), float(below)))
+    if not seen.sure or seen.likely_s is None or seen.likely_s > within_s:
+        return None
+    if seen.now is None or peers > seen.now + _ABOVE * max(1.0, seen.past_error or 0.0):
+        return None  # it has risen since
+    soon = f"fewer than {below} in about {duration_text(seen.likely_s)}"
+    return f"{_count(peers)}, {-change:.0f} fewer than {duration_text(span_s)} ago: {soon} ({seen.between()})"
 
 
 @rule("no_incoming", severity="low", hold="10s", needs=("incoming_connections_total",), optional=True)

@@ -20,7 +20,8 @@ _PRIORITIES: dict[str, Priority] = {"low": "LOW", "medium": "MEDIUM", "high": "H
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """words: a summary by a model, empty where none could be asked or it added something. model: who wrote it. note: why there is none."""
+    """words: a summary by a model, empty where none could be asked or it added something. model: who wrote it. note: why there is none.
+    next: what will break next and when, whatever the task was."""
 
     role: str
     task: str
@@ -31,6 +32,7 @@ class Report:
     model: str | None = None
     cost_usd: Decimal = Decimal(0)
     note: str = ""
+    next: tuple[ReportItem, ...] = ()
 
     @property
     def severity(self) -> str:
@@ -38,19 +40,23 @@ class Report:
         return max((item.severity for item in self.items), key=SEVERITIES.index, default="low")
 
     def as_json(self) -> dict[str, Any]:
-        items = [{**asdict(item), "next_at": iso(item.next_at), "evidence": [list(pair) for pair in item.evidence]} for item in self.items]
         return {
             "role": self.role,
             "task": self.task,
             "at": iso(self.at),
             "severity": self.severity,
             "validators": list(self.validators),
-            "items": items,
+            "items": [_item_json(item) for item in self.items],
+            "next": [_item_json(item) for item in self.next],
             "summary": self.words or plain(self.items),
             "model": self.model,
             "cost_usd": str(self.cost_usd),
             "note": self.note,
         }
+
+
+def _item_json(item: ReportItem) -> dict[str, Any]:
+    return {**asdict(item), "next_at": iso(item.next_at), "evidence": [list(pair) for pair in item.evidence]}
 
 
 def plain(items: Sequence[ReportItem]) -> str:
@@ -92,5 +98,5 @@ def entry_of(report: Report) -> Entry:
         priority=_PRIORITIES[report.severity],
         tags=("report", report.task),
         validators=report.validators,
-        body=facts_text(report.items),
+        body=facts_text([*report.items, *report.next]),
     )

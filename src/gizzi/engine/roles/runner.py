@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gizzi.analysis.forecast import Outlook, coming
 from gizzi.config import Validator
+from gizzi.engine.foresight.foresight import DAY_S, SOON_S
 from gizzi.engine.roles.report import Report, adds_nothing, entry_of, facts_text
 from gizzi.engine.roles.scene import Scene
 from gizzi.errors import GizziError, NotFound, SourceError, UsageError
@@ -45,8 +47,9 @@ class RoleRunner:
         scene = self.scene_of(mine, options or {})
         found = await self._facts(task, scene)
         items = tuple(sorted(found, key=lambda item: -SEVERITIES.index(item.severity)))
-        words, model, cost_usd, note = await self._phrase(role, task, items)
-        report = Report(role.name, task, scene.now, items, tuple(v.number for v in mine), words, model, cost_usd, note)
+        following = what_breaks_next(await scene.foreseen(), scene.now)
+        words, model, cost_usd, note = await self._phrase(role, task, items, following)
+        report = Report(role.name, task, scene.now, items, tuple(v.number for v in mine), words, model, cost_usd, note, following)
         if self.memory is not None:
             await self.memory.add(entry_of(report))
         return report
@@ -76,10 +79,13 @@ class RoleRunner:
             return [ReportItem(f"{task} could not be done: {error}", "medium")]
         return [ReportItem(one_line(said, 2000))] if isinstance(said, str) else list(said or ())
 
-    async def _phrase(self, role: Role, task: str, items: Sequence[ReportItem]) -> tuple[str, str | None, Decimal, str]:
+    async def _phrase(
+        self, role: Role, task: str, items: Sequence[ReportItem], following: Sequence[ReportItem]
+    ) -> tuple[str, str | None, Decimal, str]:
         """A summary by a model, checked; and why there is none."""
         if self.router is None or not items:
             return "", None, Decimal(0), "" if items else "nothing to put into words"
+        items = [*items, *following]
         question = (
             f"{role.persona}\n\nYour task was {task}: {role.tasks[task]}\nSum up for the operator in at most five sentences what follows, "
             f"the gravest first. Use only these facts and numbers.\n<data>\n{facts_text(items)}\n</data>"
@@ -93,6 +99,21 @@ class RoleRunner:
         if not adds_nothing(words, items):
             return "", answer.model, cost_usd, f"in plain words: {answer.model} added a figure that nobody observed"
         return words, answer.model, cost_usd, ""
+
+
+def what_breaks_next(outlooks: Sequence[Outlook], now: float) -> tuple[ReportItem, ...]:
+    """What surely breaks within a week, the next first; where nothing does, that, and how much is unknown."""
+    soon = coming(outlooks, now, SOON_S)
+    if soon:
+        return tuple(
+            ReportItem(f.text(), "medium" if (left_s := f.left_s(now) or 0.0) < DAY_S else "low", f.subject, next_at=now + left_s)
+            for f in soon
+        )
+    if not outlooks:
+        return (ReportItem("what will break next is not known: no forecast was made lately; `gizzi watch` makes them every hour"),)
+    unknown = sum(bool(found.unknown) for found in outlooks)
+    rest = f"; {unknown} of {len(outlooks)} forecasts are unknown, for too little history" if unknown else ""
+    return (ReportItem(f"nothing is foreseen to break within 7 days{rest}"),)
 
 
 def _given(item: RoleTask, scene: Scene) -> dict[str, Any]:

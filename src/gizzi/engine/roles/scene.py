@@ -10,8 +10,14 @@ from typing import Any
 
 from sqlalchemy import select
 
+from gizzi.analysis.forecast import Outlook
 from gizzi.clock import Clock
 from gizzi.config import Chain, Settings, Validator
+from gizzi.engine.foresight.rows import latest
+from gizzi.engine.foresight.series import MODELS, of_number
+from gizzi.engine.past.block import Stretch
+from gizzi.engine.past.past import tier_of
+from gizzi.engine.past.rows import stretch
 from gizzi.errors import SourceError
 from gizzi.fleet.observation import text
 from gizzi.fleet.view import ChainView, ValidatorView
@@ -71,6 +77,16 @@ class Scene:
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
         """One JSON-RPC call to its node. Raises SourceError."""
         return await self.reach.node.rpc(validator, method, *params)
+
+    async def past(self, validator: Validator, span_s: float) -> Stretch:
+        """What was kept of it over the last so many seconds, up to a month; `points("peers")` of it are (epoch seconds, value)."""
+        return await self.store.run(lambda c: stretch(c, validator.number, tier_of(span_s), self.now - span_s, self.now))
+
+    async def foreseen(self) -> list[Outlook]:
+        """The latest forecasts of these validators, their chains and the spend, as the watch made them; empty where it made none lately."""
+        everything = await self.store.run(lambda c: latest(c, self.now))
+        mine = {MODELS, *(of_number(v.number) for v in self.validators), *(f"chain {chain.id}" for chain in self.chains())}
+        return [found for found in everything if found.subject in mine]
 
     async def models_usd(self, days: int) -> Decimal:
         """What models have cost in the last so many days, today included; where a cost is not known, its estimate."""

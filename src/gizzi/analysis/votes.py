@@ -1,0 +1,49 @@
+"""Votes that validators cast, from their counters, against the median of their set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from gizzi.analysis.trend import Point
+
+LEAST_S = 3600.0
+"""A shorter time says nothing."""
+LEAST_SET = 3
+"""Fewer have no median that means anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """cast: in span_s. usual: what the set's median cast in such a span, this one included."""
+
+    cast: float
+    usual: float
+    span_s: float
+
+    @property
+    def missed(self) -> float:
+        return max(0.0, self.usual - self.cast)
+
+    @property
+    def share(self) -> float:
+        """Of the usual ones, those that it missed: 0 to 1."""
+        return self.missed / self.usual if self.usual else 0.0
+
+
+def gained(points: Sequence[Point]) -> float:
+    """By how much a counter rose; one that falls began anew with a restart, and what it shows then came after it."""
+    return sum(later - value if later >= value else later for (_, value), (_, later) in pairwise(points))
+
+
+def votes_of(counters: Mapping[int, Sequence[Point]]) -> dict[int, Votes]:
+    """By validator, of one set. Who was not watched for long enough is left out; nobody is told where too few are left."""
+    watched = {n: points for n, points in counters.items() if len(points) > 1 and points[-1][0] - points[0][0] >= LEAST_S}
+    spans = {n: points[-1][0] - points[0][0] for n, points in watched.items()}
+    cast = {n: gained(points) for n, points in watched.items()}
+    if len(cast) < LEAST_SET:
+        return {}
+    pace = median(cast[n] / spans[n] for n in cast)
+    return {n: Votes(cast[n], pace * spans[n], spans[n]) for n in cast}

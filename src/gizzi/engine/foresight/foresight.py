@@ -1,0 +1,153 @@
+"""Every hour: a forecast of each validator, each chain and the spend, and a look at what became of earlier ones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from gizzi.analysis.forecast import Outlook, What, coming, outlook
+from gizzi.clock import iso
+from gizzi.engine.foresight import rows
+from gizzi.engine.foresight.rows import Record
+from gizzi.engine.foresight.series import COLUMNS, of_chain, of_number, of_spend, of_validator, quarters, this_month
+from gizzi.engine.past.block import MINUTES, QUARTERS
+from gizzi.engine.past.rows import stretch
+from gizzi.errors import StoreError
+
+if TYPE_CHECKING:
+    from gizzi.engine.watch import Watch
+
+T = TypeVar("T")
+FIRST_AFTER_S = 60.0
+EVERY_S = 3600.0
+SOON_S = 7 * 86400.0
+"""What breaks within this time is told where there is little room."""
+DAY_S, FORTNIGHT_S, SPEND_S = 86400.0, 14 * 86400.0, 30 * 86400.0
+RULES: dict[What, tuple[str, str]] = {"peers": ("peers_low", "below"), "lag": ("finality_lagging", "high_above")}
+"""Whose limit it is that a forecast is made against."""
+
+
+class Foresight:
+    """latest: what was foretold last, by subject."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self.latest: dict[str, list[Outlook]] = {}
+
+    async def keep(self) -> None:
+        """Without end. What an earlier process foretold stands until the first look."""
+        with suppress(StoreError):
+            now = self._watch.clock.now()
+            self._show(await self._watch.store.run(lambda c: rows.latest(c, now)))
+            self._watch.record = await self._watch.store.run(rows.records)
+        await self._watch.clock.sleep(FIRST_AFTER_S)
+        while True:
+            with suppress(StoreError):  # the watch tells of a store that fails
+                await self.look()
+            await self._watch.clock.sleep(EVERY_S)
+
+    async def look(self) -> None:
+        """Make every forecast anew. Raises StoreError."""
+        now, store, limits = self._watch.clock.now(), self._watch.store, self._limits()
+        lags: dict[str, list[dict[float, float]]] = {}
+        for validator in self._watch.validators:
+            found, lag = await self._validator(validator.number, limits, now)
+            lags.setdefault(validator.chain, []).append(lag)
+            self._show(found)
+        series = [await self._think(partial(of_chain, chain, of, limits.get("finality"))) for chain, of in lags.items()]
+        calls = await store.run(lambda c: rows.spent(c, now - SPEND_S))
+        if calls:
+            series.append(of_spend(calls, now, float(self._watch.settings.budget.month_usd)))
+        others = await self._think(lambda: [outlook(one) for one in series])
+        others = [this_month(one, now) if one.what == "spend" else one for one in others]
+        self._show(others)
+
+        def write(connection: Any) -> None:
+            for one in series:
+                rows.settle(connection, one.subject, one.what, one.points, now)
+            rows.note(connection, others, now)
+            rows.keep(connection, others, now)
+            rows.forget(connection, now)
+
+        await store.run(write)
+        self._watch.record = await store.run(rows.records)
+
+    async def _validator(self, number: int, limits: Mapping[What, float], now: float) -> tuple[list[Outlook], dict[float, float]]:
+        """Its forecasts, and its finality lag by quarters of an hour."""
+        store = self._watch.store
+        day = await store.run(lambda c: stretch(c, number, MINUTES, now - DAY_S, now))
+        long = await store.run(lambda c: stretch(c, number, QUARTERS, now - FORTNIGHT_S, now))
+        has_long = any(value is not None for value in long.columns["block_height"][: -int(1.5 * DAY_S / QUARTERS.step_s)])
+        shown, daily = await self._think(lambda: of_validator(number, day, long if has_long else None, limits))
+
+        def write(connection: Any) -> None:
+            for what, column in COLUMNS.items():
+                rows.settle(connection, of_number(number), what, day.points(column), now)
+            rows.note(connection, daily.values(), now)
+            rows.keep(connection, shown, now)
+
+        await store.run(write)
+        return shown, quarters(day, COLUMNS["lag"])
+
+    def _show(self, found: Sequence[Outlook]) -> None:
+        """To faces, and to rules."""
+        for one in found:
+            self.latest[one.subject] = [other for other in self.latest.get(one.subject, ()) if other.what != one.what] + [one]
+        for number, history in self._watch.fleet.histories.items():
+            history.outlooks = {one.what: one for one in self.latest.get(of_number(number), ())}
+
+    async def _think(self, work: Callable[[], T]) -> T:
+        """Beside the loop; simulated time has no threads."""
+        return await asyncio.to_thread(work) if self._watch.live else work()
+
+    def _limits(self) -> dict[What, float]:
+        limits: dict[What, float] = {}
+        for what, (name, key) in RULES.items():
+            if name in self._watch.registry.rules:
+                limits[what] = float(self._watch.registry.rules[name].limits[key])
+        return limits
+
+    def of(self, subject: str) -> list[dict[str, Any]]:
+        """As every face shows them."""
+        return [forecast_json(found, self._watch.record.get(found.what)) for found in self.latest.get(subject, ())]
+
+    def everything(self) -> list[dict[str, Any]]:
+        """What surely comes first, the next first; then the rest."""
+        everything = [found for of in self.latest.values() for found in of]
+        first = coming(everything, self._watch.clock.now(), float("inf"))
+        rest = [found for found in everything if found not in first]
+        return [forecast_json(found, self._watch.record.get(found.what)) for found in (*first, *rest)]
+
+    def soon(self) -> list[Outlook]:
+        """What surely breaks within a week, the next first."""
+        return coming((found for of in self.latest.values() for found in of), self._watch.clock.now(), SOON_S)
+
+
+def forecast_json(found: Outlook, record: Record | None) -> dict[str, Any]:
+    """The forecast as every face shows it."""
+
+    def moment(after_s: float | None) -> str | None:
+        return None if after_s is None or found.at is None else iso(found.at + after_s)
+
+    return {
+        "subject": found.subject,
+        "what": found.what,
+        "limit": found.limit,
+        "now": found.now,
+        "per_day": found.per_day,
+        "at": iso(found.at),
+        "likely_at": moment(found.likely_s),
+        "soonest_at": moment(found.soonest_s),
+        "latest_at": moment(found.latest_s),
+        "until": moment(found.reach_s),
+        "end": None if found.end is None else {"low": found.end.low, "likely": found.end.likely, "high": found.end.high},
+        "sure": found.sure,
+        "past_error": found.past_error,
+        "tests": found.tests,
+        "record": None if record is None else {"tests": record.tests, "held": record.held, "error": record.error},
+        "unknown": found.unknown,
+        "text": found.text(),
+    }
