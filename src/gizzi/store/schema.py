@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from gizzi.errors import StoreError
-from gizzi.store import action_schema, ledger_schema, memory_schema, outcome_schema, tell_schema, workflow_schema
+from gizzi.store import action_schema, ledger_schema, memory_schema, outcome_schema, session_schema, tell_schema, workflow_schema
 
 metadata = MetaData()
 
@@ -125,6 +125,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     tell_schema.create,
     outcome_schema.create,
     workflow_schema.create,
+    session_schema.create,
 )
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 
