@@ -24,14 +24,16 @@ class Band:
     until: float | None
 
 
-def chart(title: str, points: Sequence[tuple[float, float | None]], bands: Sequence[Band], *, from_zero: bool = True) -> Markup:
+def chart(
+    title: str, points: Sequence[tuple[float, float | None]], bands: Sequence[Band], *, from_zero: bool = True, gap_s: float = GAP_S
+) -> Markup:
     """points: (epoch seconds, value), oldest first; None where nothing was known."""
     known = [value for _, value in points if value is not None]
     if len(points) < 2 or not known:
         return Markup('<p class="dim">{}: nothing has been seen for long enough to draw.</p>').format(title)
     low, high = (min(0.0, *known) if from_zero else min(known)), max(known)
     scale = _Scale(points[0][0], points[-1][0], low, high if high > low else low + 1)
-    parts = [_bands(bands, scale), _axis(scale), _lines(points, scale), _last(points, scale)]
+    parts = [_bands(bands, scale), _axis(scale), _lines(points, scale, gap_s), _last(points, scale)]
     told = f"{title}: {_text(points[-1][1])} now, from {_text(min(known))} to {_text(max(known))}"
     names = ", ".join(band.name for band in bands if scale.shows(band))
     unseen = Markup('<span class="visually-hidden">; incidents {}</span>').format(names) if names else Markup("")
@@ -82,11 +84,11 @@ def _axis(scale: _Scale) -> Markup:
     return Markup("").join(shapes)
 
 
-def _lines(points: Sequence[tuple[float, float | None]], scale: _Scale) -> Markup:
+def _lines(points: Sequence[tuple[float, float | None]], scale: _Scale, gap_s: float) -> Markup:
     runs: list[list[tuple[float, float]]] = [[]]
     before = points[0][0]
     for at, value in points:
-        if value is None or at - before > GAP_S:
+        if value is None or at - before > gap_s:
             runs.append([])
         if value is not None:
             runs[-1].append((scale.x(at), scale.y(value)))
