@@ -30,7 +30,7 @@ class Site:
     def __init__(self, app: App, sim: SimServer, panels: Any = None) -> None:
         self.app = app
         self.sim = sim
-        self._panels = panels
+        self._panels = panels or app.panels.shown
         self._running: asyncio.Task[None] | None = None
         self.url = ""
 

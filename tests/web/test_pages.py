@@ -105,6 +105,20 @@ async def test_a_form_without_our_word_changes_nothing(one: Site, http: aiohttp.
     assert (await post(http, url, {"csrf": csrf}))[0] == 403
 
 
+async def test_a_log_in_outlives_a_restart_and_a_log_out_too(one: Site, http: aiohttp.ClientSession) -> None:
+    assert await log_in(http, one.url) == 303
+    csrf = field((await get(http, f"{one.url}/incidents/inc-1"))[1])
+    await one.stop()
+    await one.start()
+    assert (await post(http, f"{one.url}/incidents/inc-1/acknowledge", {"csrf": csrf}))[0] == 303
+    cookies = {cookie.key: cookie.value for cookie in http.cookie_jar}
+    assert (await post(http, f"{one.url}/logout", {"csrf": csrf}))[0] == 303
+    await one.stop()
+    await one.start()
+    async with aiohttp.ClientSession(cookies=cookies) as thief, thief.get(one.url) as answer:
+        assert "Log out" not in await answer.text()
+
+
 async def test_a_viewer_may_look_and_change_nothing(monkeypatch: pytest.MonkeyPatch, http: aiohttp.ClientSession) -> None:
     monkeypatch.setenv("VIEWERS", "only-looking-1f2e")
     tokens = {"tokens": [{"name": "anna", "role": "viewer", "token_env": "VIEWERS"}]}

@@ -30,6 +30,7 @@ from gizzi.store import (
     ledger_schema,
     memory_schema,
     outcome_schema,
+    session_schema,
     tell_schema,
     workflow_schema,
 )
@@ -136,6 +137,7 @@ MIGRATIONS: tuple[Callable[[Connection], None], ...] = (
     workflow_schema.create,
     finding_schema.create,
     history_schema.create,
+    session_schema.create,
 )
 """Step n brings version n to n + 1. Never change one that has been released: add one."""
 

@@ -47,21 +47,21 @@ class FrontDesk:
     def __init__(self, app: App, *, open_reads: bool) -> None:
         people = people_of(app.settings)
         self.tokens = Tokens(people)
-        self._sessions = Sessions(app.clock)
+        self._sessions = Sessions(app.store, app.clock, people)
         self._open_reads = open_reads
         self._logins = Buckets(LOGINS, LOGIN_EVERY_S)
         self._writes = Buckets(WRITES, WRITE_EVERY_S)
 
-    def looker(self, request: Request) -> Looker | None:
+    async def looker(self, request: Request) -> Looker | None:
         """None: not without logging in."""
-        session = self._sessions.find(request.cookies.get(COOKIE))
+        session = await self._sessions.find(request.cookies.get(COOKIE))
         if session is not None or (self._open_reads and is_loopback(host_of(request.headers))):
             return Looker(session)
         return None
 
     async def writer(self, request: Request) -> tuple[Session, Mapping[str, str]]:
         """Who sent this form, and what is in it. Raises Refused."""
-        session = self._sessions.find(request.cookies.get(COOKIE))
+        session = await self._sessions.find(request.cookies.get(COOKIE))
         if session is None:
             raise Refused(403, "log in first; nothing was changed")
         form = await form_of(request)
@@ -83,15 +83,15 @@ class FrontDesk:
             raise Refused(403, "that is nobody's token; it is the value of [api] token_env or of one of [[api.tokens]]")
         answer = RedirectResponse(local(form.get("next", "")), 303)
         answer.delete_cookie(FORM_COOKIE)
-        _set(answer, COOKIE, self._sessions.begin(person), round(LASTS_S))
+        _set(answer, COOKIE, await self._sessions.begin(person), round(LASTS_S))
         return answer
 
     async def log_out(self, request: Request) -> Response:
-        session = self._sessions.find(request.cookies.get(COOKIE))
+        session = await self._sessions.find(request.cookies.get(COOKIE))
         form = await form_of(request)
         if session is not None and not (_from_us(request) and same(form.get("csrf", ""), session.csrf)):
             raise Refused(403, "this form is from an older page or from elsewhere; load the page anew")
-        self._sessions.end(request.cookies.get(COOKIE))
+        await self._sessions.end(request.cookies.get(COOKIE))
         answer = RedirectResponse("/", 303)
         answer.delete_cookie(COOKIE)
         return answer

@@ -83,7 +83,7 @@ class _Pages:
 
     def _shows(self, template: str, shower: Shower) -> Callable[[Request], Awaitable[Response]]:
         async def show(request: Request) -> Response:
-            looker = self._desk.looker(request)
+            looker = await self._desk.looker(request)
             if looker is None:
                 return _to_login(request)
             return self._answer(request, template, looker, await shower(request))
@@ -120,7 +120,7 @@ class _Pages:
         return await self._views.memory(search, _page(request), "check" in request.query_params)
 
     async def _live(self, request: Request) -> Response:
-        if self._desk.looker(request) is None:
+        if await self._desk.looker(request) is None:
             return Response(status_code=403)
         events = self._app.live.events
         return Response(status_code=503) if events.is_full else EventStream(events, request.headers.get("last-event-id"), BEAT)
@@ -128,7 +128,7 @@ class _Pages:
     async def _login(self, request: Request) -> Response:
         if request.method == "POST":
             return await self._desk.log_in(request)
-        looker = self._desk.looker(request) or Looker(None)
+        looker = await self._desk.looker(request) or Looker(None)
         word = form_word(request)
         page = self._answer(request, "login.html", looker, {"form": word, "next": local(request.query_params.get("next", "/"))})
         keep_form_word(page, word)
@@ -182,7 +182,7 @@ class _Pages:
             )
         elif status == 500:
             detail = "this is a fault in Gizzi; its log says more"
-        looker = self._desk.looker(request)
+        looker = await self._desk.looker(request)
         if looker is None and status == 404:
             return _to_login(request)
         page = self._answer(request, "problem.html", looker or Looker(None), {"status": status, "detail": detail}, status)

@@ -28,7 +28,10 @@ def block(value: object) -> str:
 
 
 def number(value: float | None) -> str:
-    return NOTHING if value is None else f"{value:,}"
+    """Fractions with four digits at most."""
+    if value is None or isinstance(value, int):
+        return NOTHING if value is None else f"{value:,}"
+    return f"{value:,.4f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:.4g}"
 
 
 def words(value: object) -> str:

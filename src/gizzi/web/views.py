@@ -20,6 +20,7 @@ from gizzi.models.report import BY, By, budget_now
 from gizzi.web.attention import attention
 from gizzi.web.chart import Band, chart, thinned
 from gizzi.web.grid import Grid
+from gizzi.web.panels import panel
 from gizzi.web.past import SPANS, Line, lines_of
 from gizzi.web.shown import epoch, lasted
 
@@ -62,7 +63,7 @@ class Views:
             "chains": await self._chains(statuses),
             "spend": _spend(await budget_now(app.store, app.settings.budget, self._now())),
             "mode": app.settings.policy.mode,
-            "panels": [_panel(panel) for panel in await self._panels()] if self._panels else [],
+            "panels": [panel(shown) for shown in await self._panels()] if self._panels else [],
         }
 
     async def validator(self, number: int, span: str = "2h") -> Shown:
@@ -179,9 +180,3 @@ def _spend(left: Mapping[str, Any]) -> list[Shown]:
 
 def _band(incident: Mapping[str, Any]) -> Band:
     return Band(incident["id"], epoch(incident["opened_at"]), epoch(incident["resolved_at"]) if incident["resolved_at"] else None)
-
-
-def _panel(panel: Mapping[str, Any]) -> Shown:
-    """A series is drawn; anything else the page writes."""
-    drawn = chart(panel["title"], [(at, value) for at, value in panel["value"]], []) if panel["kind"] == "series" else None
-    return {**panel, "drawn": drawn}
