@@ -60,7 +60,9 @@ async def _asked(
     started = [row for row in rows if row["reachable"] and catalogue.providers[row["provider"]].api == "claude-code"]
     try:
         installed = await _installed(catalogue, providers)
-        logins = {row["model"]: await providers.login(catalogue.providers[row["provider"]], catalogue.models[row["model"]]) for row in started}
+        logins = {
+            row["model"]: await providers.login(catalogue.providers[row["provider"]], catalogue.models[row["model"]]) for row in started
+        }
     finally:
         await providers.close()
     return installed, logins
