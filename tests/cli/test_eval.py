@@ -56,7 +56,7 @@ async def test_the_figures(tmp_path: Path, more: list[str]) -> None:
         ("a.csv", b"prompt,weak,strong\nx,0,1\ny,0,1\n", ["--train", "-1"], "--train is -1"),
         ("a.csv", b"prompt,weak,strong\nx,0,1\n", ["--cascade"], "there is no column 'weak_response'"),
         ("a.csv.gz", b"prompt,weak,strong\n", [], "this is not a whole gzip file"),
-        ("a.csv.gz", gzip.compress(b"prompt,weak,strong\nx,0,1\n" * 99)[:-12], [], "this is not a whole gzip file"),
+        ("a.csv.gz", gzip.compress(b"prompt,weak,strong\nx,0,1\n" * 99, mtime=0)[:-12], [], "this is not a whole gzip file"),
         ("a.csv", b"prompt,weak,strong\n\xff,0,1\n", [], "this is not UTF-8 text"),
         ("b.csv", None, [], "b.csv: this cannot be read"),
     ],

@@ -17,13 +17,13 @@ BY = "kim through mcp"
 
 
 @contextlib.asynccontextmanager
-async def client_of(settings: Settings) -> AsyncIterator[Client]:
+async def client_of(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Client]:
     """The SDK's own client, in this process; in a task of its own, which is what its library needs where a fixture opens it."""
     opened: asyncio.Future[Client] = asyncio.get_running_loop().create_future()
     enough = asyncio.Event()
 
     async def own() -> None:
-        async with open_server(settings, BY) as server, Client(server) as client:
+        async with open_server(settings, BY, read_only=read_only) as server, Client(server) as client:
             opened.set_result(client)
             await enough.wait()
 

@@ -12,7 +12,7 @@ from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import BaseModel, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, SkipValidation, ValidationError, create_model
 
 from gizzi.config import explain
 from gizzi.errors import GizziError
@@ -33,7 +33,8 @@ ACTS = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_h
 class StrictTool(Tool):
     """One that takes no argument it does not know, and says in a line what was wrong. redactor: takes secrets out of what it answers."""
 
-    redactor: Redactor | None = None
+    redactor: SkipValidation[Redactor] | None = None
+    model_config = ConfigDict(arbitrary_types_allowed=True)
 
     async def run(self, arguments: dict[str, Any], context: Any, convert_result: bool = False) -> Any:
         try:
@@ -87,9 +88,10 @@ def _without_secrets(value: Any, redactor: Redactor) -> Any:
 
 def _named(key: str, value: Any, redactor: Redactor) -> Any:
     """A text under a key that calls it a secret, such as password, is one."""
-    if isinstance(value, str) and redactor.redact(f"{key}={value}").text != f"{key}={redactor.redact(value).text}":
-        return HIDDEN
-    return _without_secrets(value, redactor)
+    if not isinstance(value, str):
+        return _without_secrets(value, redactor)
+    plain = redactor.redact(value).text
+    return _hidden(value, redactor) if redactor.redact(f"{key}={value}").text == f"{key}={plain}" else HIDDEN
 
 
 def _hidden(text: str, redactor: Redactor | None) -> str:

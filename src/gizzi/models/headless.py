@@ -44,11 +44,13 @@ def read(output: bytes) -> Result:
     cost_usd = _cost(found.get("total_cost_usd"))
     if found.get("is_error") or found.get("subtype") != "success":
         kind, words = _why(found)
-        raise Failure(kind, words, Spent(usage or Usage(estimated=True), cost_usd) if cost_usd else None)
+        raise Failure(kind, words, _spent(usage, cost_usd))
     typed = found.get("structured_output")
     text = found.get("result") if typed is None else json.dumps(typed, default=float)
     if not isinstance(text, str):
         raise ValueError("no text")
+    if not text.strip():
+        raise Failure("unreadable", "its answer is empty", _spent(usage, cost_usd))
     return Result(text, cost_usd, usage)
 
 
@@ -86,6 +88,10 @@ def _cost(said: Any) -> Decimal | None:
     return said if isinstance(said, Decimal) and is_amount(said) else None
 
 
+def _spent(usage: Usage | None, cost_usd: Decimal | None) -> Spent | None:
+    return Spent(usage or Usage(estimated=True), cost_usd) if cost_usd else None
+
+
 def _usage(found: Mapping[str, Any]) -> Usage | None:
     """Of every model it called; what it sums up itself leaves out the smaller ones, and is 0 where it failed."""
     models = found.get("modelUsage")
@@ -105,4 +111,4 @@ _OF_ALL = ("input_tokens", "output_tokens", "cache_read_input_tokens", "cache_cr
 
 
 def _count(said: Any) -> int:
-    return said if isinstance(said, int) and said > 0 else 0
+    return said if isinstance(said, int) and not isinstance(said, bool) and said > 0 else 0
