@@ -14,6 +14,7 @@ sys.path.insert(0, str(DOCS))
 from generate.commands import commands_page  # noqa: E402
 from generate.configuration import configuration_page  # noqa: E402
 from generate.decisions import decisions_page  # noqa: E402
+from generate.extending import extending_page  # noqa: E402
 from generate.markdown import Undocumented  # noqa: E402
 from generate.observations import observations_page  # noqa: E402
 from generate.pictures import pictures  # noqa: E402
@@ -36,6 +37,7 @@ def generated() -> dict[str, str]:
         "reference/objects.md": objects_page(),
         "reference/scenarios.md": scenarios_page(),
         "reference/python.md": python_page(),
+        "reference/extending.md": extending_page(),
         "explanation/routing.md": routing_page(),
         **pictures(),
     }

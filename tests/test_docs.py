@@ -16,6 +16,7 @@ import pytest
 import gizzi
 from gizzi import registry
 from gizzi.cli.commands import program
+from gizzi.cli.plugins import KINDS as PLUGIN_KINDS
 from gizzi.config import Settings, parse
 from gizzi.engine.reflex import CONDITIONS
 from gizzi.fleet.names import OBSERVATIONS
@@ -28,7 +29,8 @@ sys.path.insert(0, str(DOCS))
 
 import build  # type: ignore[import-not-found]  # noqa: E402
 from generate import configuration, markdown, rest, scenarios  # type: ignore[import-not-found]  # noqa: E402
-from generate.commands import arguments_of, options_of, walk  # type: ignore[import-not-found]  # noqa: E402
+from generate.commands import arguments_of, options_of  # type: ignore[import-not-found]  # noqa: E402
+from generate.commands import commands as every_command  # type: ignore[import-not-found]  # noqa: E402
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 
@@ -52,9 +54,8 @@ def test_every_command_and_option_is_documented() -> None:
     page = reference("commands.md")
     parts = dict(zip(*[iter(re.split(r"^## (.*)$", page, flags=re.MULTILINE)[1:])] * 2, strict=True))
     missing = []
-    for path, command in walk():
-        if getattr(command, "commands", None):
-            continue
+    assert {"gizzi costs", "gizzi costs project"} <= {path for path, _ in every_command()}, "a group that has options too"
+    for path, command in every_command():
         text = parts.get(path, "")
         words = [path, *(a.metavar or a.name for a in arguments_of(command)), *(word for o in options_of(command) for word in o.opts)]
         missing += [f"{path}: {word}" for word in words if word not in text]
@@ -90,6 +91,7 @@ def test_every_configuration_key_is_documented() -> None:
         ("objects.md", lambda: [f"## {name}\n" for name in rest.object_names()]),
         ("decisions.md", lambda: [f"| `{name}` |" for name in CONDITIONS]),
         ("python.md", lambda: [f"## {name}\n" for name in gizzi.__all__]),
+        ("extending.md", lambda: [f"## {kind}\n\n```python\n@{kind}(" for kind in PLUGIN_KINDS]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -43,8 +43,14 @@ def arguments_of(command: Any) -> list[Any]:
     return [p for p in command.params if p.param_type_name == "argument" and not p.hidden]
 
 
+def commands() -> list[tuple[str, Any]]:
+    """(words, command) of all that does something: commands, and groups that do something by themselves, such as `gizzi costs`."""
+    others = list(walk())[1:]
+    return [(path, command) for path, command in others if not getattr(command, "commands", {}) or options_of(command)]
+
+
 def commands_page() -> str:
-    found = [(path, command) for path, command in walk() if not getattr(command, "commands", {})]
+    found = commands()
     summary = table(["command", "does"], [(f"[`{path}`](#{path.replace(' ', '-')})", command.help or "") for path, command in found])
     whole = table(["option of `gizzi` itself", "means"], [(code(_written(o)), o.help or "") for o in options_of(program())])
     return page("Commands", INTRO, summary, whole, *(_one(path, command) for path, command in found))

@@ -110,3 +110,31 @@ async def test_what_cannot_be_proposed(tmp_path: Path) -> None:
             assert done.returncode == code and says in done.stderr and len(done.stderr.splitlines()) == 1, done
         listed = await gizzi("approvals", cwd=tmp_path)
         assert listed.returncode == 0 and "no approval waits" in listed.stdout
+
+
+LOOK = '''
+from gizzi import SourceError, action
+
+@action("glance", writes=False)
+def glance(validator, settings):
+    """Only looks."""
+    if validator.number == 3:
+        raise SourceError("refused", "nobody is there")
+    return f"{validator.name} of {settings.network.name} looks well"
+'''
+
+
+async def test_what_only_looks_is_carried_out_at_once(tmp_path: Path) -> None:
+    async with served(3) as server:
+        write_config(tmp_path, server)
+        (tmp_path / "plugins").mkdir()
+        (tmp_path / "plugins" / "glance.py").write_text(LOOK)
+        name = server.validators()[1].name
+        said = await gizzi("act", "glance", "2", "--why", "a try", cwd=tmp_path)
+        assert (said.returncode, said.stdout) == (0, f"{name} of Simulated fleet looks well\n"), said.stderr
+        found = await shown(tmp_path, "act", "glance", "2", "--why", "a try")
+        assert found == {"action": "glance", "validator": 2, "outcome": "done", "text": f"{name} of Simulated fleet looks well"}
+        for number, code, fault in (("3", 1, "nobody is there"), ("9", 1, "there is no validator 9"), ("1", 0, "")):
+            ended = await gizzi("act", "glance", number, "--why", "a try", cwd=tmp_path)
+            assert (ended.returncode, fault in ended.stderr, "Traceback" in ended.stderr) == (code, True, False), ended
+        assert not (tmp_path / "gizzi.db").exists(), "nothing is kept of it"

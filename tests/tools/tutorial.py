@@ -4,8 +4,9 @@ Fenced blocks that count, by the words after the language:
 
 - `file=PATH` is written, `append=PATH` is added to a file, in the folder of the tutorial.
 - `console`: each line that begins with `$ ` is typed in a shell; each line below it must be in what it printed, blanks aside, its parts
-  between `…` in this order. `exit=N`: the last command ends with N, and not with 0. `until`: the commands are typed again until all that is promised is there. `background`: it goes on running;
-  what it promises is waited for. `stop`: what was started by that command is ended with Ctrl-C.
+  between `…` in this order. `exit=N`: the last command ends with N, and not with 0. `until`: the commands are typed again until all that
+  is promised is there. `background`: it goes on running; what it promises is waited for. `stop`: what was started by that command is
+  ended with Ctrl-C.
 
 Everything else is for the reader alone. Ports that a page names are replaced by free ones, so that pages can run side by side.
 """
