@@ -78,6 +78,7 @@ class Asking:
             severity=incident.severity,
             tools=toolbox.tools() if toolbox is not None else (),
             limit_s=THINK_S,
+            brief=toolbox is None,
         )
         for _ in range(1 if toolbox is None else ATTEMPTS):
             reply = await self._reply(work, question, until)

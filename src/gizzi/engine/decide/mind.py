@@ -21,7 +21,7 @@ Tool = Callable[..., Awaitable[str]]
 class Question:
     """instructions: who the role is and how to answer, the same for every incident. prompt: this incident. incident: such as "inc-3".
 
-    limit_s: how long the whole answer may take, look-ups included.
+    limit_s: how long the whole answer may take, look-ups included. brief: the answer needs action, reasoning, confidence and evidence only.
     """
 
     role: str
@@ -32,6 +32,7 @@ class Question:
     severity: Severity
     tools: tuple[Tool, ...] = ()
     limit_s: float = 60.0
+    brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)

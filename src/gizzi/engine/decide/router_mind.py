@@ -39,6 +39,22 @@ class Said(BaseModel):
     escalate_to: str | None = None
 
 
+class _Cited(BaseModel):
+    observation: str
+    quote: str
+
+
+class Briefly(BaseModel):
+    action: Literal["restart", "wait", "investigate", "escalate"]
+    reasoning: str
+    confidence: float
+    evidence: list[_Cited]
+    estimated_downtime_min: float | None = None
+
+
+# A comment, because a model is sent what a docstring says: the form of a brief answer, which says no more than it must. `parse` checks it.
+
+
 class RouterMind:
     """Asks within one tier only; where no model of it answers, the reflex tier decides."""
 
@@ -74,8 +90,9 @@ class RouterMind:
             decides_write=True,
             limit_s=question.limit_s,
         )
+        form: type[BaseModel] = Briefly if question.brief else Said
         agent: Any = Agent(
-            model, output_type=NativeOutput(Said), instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools)
+            model, output_type=NativeOutput(form), instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools)
         )
         limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2)
         try:

@@ -100,7 +100,7 @@ class Teller:
         await self._note("action", str(action["id"]), action)
 
     def say(self, about: str, title: str, body: str) -> None:
-        """Something that a person should know, once, to the channels that are called first. What is untrusted in it must be harmless already.
+        """Something that a person should know, to the channels that are called first. What is untrusted in it must be harmless already.
 
         about: its own key, such as a run's id: said again of the same, it is the same to a pager, and each key pages by itself.
         """
