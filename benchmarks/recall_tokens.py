@@ -2,7 +2,7 @@
 schemas, each look-up and its answer, and the whole history again at every turn. Bytes on the wire / 3.5.
 
 The incidents are real ones of a simulated fleet; the model is a scripted provider on loopback that, the first time, makes the look-ups
-listed below. How many a model makes is its own affair, so the share is shown for each number of them; the floor holds for three.
+listed below. How many a model makes is its own affair, so the share is shown for each number of them; the floor holds for one.
 Run: python benchmarks/recall_tokens.py
 """
 
@@ -32,7 +32,7 @@ from tools.simulated import fault
 from tools.watching import Watched
 
 FLOOR = 0.25
-FLOOR_LOOKUPS = 3
+FLOOR_LOOKUPS = 1
 FAULTS = {"peers_low": ("peers_drop", {"peers": 1}), "node_down": ("node_down", {}), "best_stalled": ("best_stall", {})}
 LOOKUPS: list[tuple[str, dict[str, Any]]] = [
     ("history", {"validator": 6, "observation": "metrics_up", "minutes": 30}),
@@ -118,7 +118,7 @@ async def main() -> None:
         shares[rule] = {"again": again[0], "first_by_lookups": {n: found[0] for n, found in first.items()}, "share_by_lookups": share}
         ok = ok and share[FLOOR_LOOKUPS] <= FLOOR
         say(f"{rule}: {shares[rule]}")
-    finish({"benchmark": "recall_tokens", "incidents": shares, "floor": f"<= {FLOOR} with {FLOOR_LOOKUPS} look-ups", "ok": ok})
+    finish({"benchmark": "recall_tokens", "incidents": shares, "floor": f"<= {FLOOR} with {FLOOR_LOOKUPS} look-up or more", "ok": ok})
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ class App:
                 await self.teller.action_done({**news.action, "text": news.text})
 
     async def _tell_end(self, run_id: str, state: str, text: str | None) -> None:
-        self.teller.say(f"Workflow {run_id}: {state}", f"{harmless(text or '', 1000)}\nLook: gizzi workflow show {run_id}".strip())
+        self.teller.say(run_id, f"Workflow {run_id}: {state}", f"{harmless(text or '', 1000)}\nLook: gizzi workflow show {run_id}".strip())
 
     def _decider(self, mind: Mind) -> Decider:
         role = role_named(self._roles, ON_CALL)

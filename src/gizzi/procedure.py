@@ -29,7 +29,7 @@ class Run(Protocol):
 
     async def look(self, validator: int) -> Mapping[str, Any] | None:
         """What is known of a validator and its chain now: at, chain, facts, authorities, missing, rejoined (it votes and follows the
-        chain), health, alerts, version, session_changed_at. None where there is no such validator.
+        chain), health, alerts, version and version_at (when it said so), session_changed_at. None where there is no such validator.
         """
         ...
 

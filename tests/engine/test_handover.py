@@ -70,7 +70,7 @@ class Hands:
     def __init__(self, folder: Path) -> None:
         self.settings = settings_in(folder)
         self.store: Store = open_store(self.settings.store.url)
-        self.told: list[tuple[str, str]] = []
+        self.told: list[tuple[str, str, str]] = []
         self.over = HandOver(self.settings, RULES, self.store, LiveClock(), lambda *said: self.told.append(said))
 
 
@@ -81,8 +81,8 @@ async def test_it_is_handed_over_once_with_the_command(tmp_path: Path) -> None:
     assert written is not None and written.path == tmp_path / "workflows" / "diagnostic_validator_6.md"
     (event,) = await hands.store.event_rows(3)
     assert event["kind"] == KIND and event["text"].endswith(written.command)
-    ((title, body),) = hands.told
-    assert title.startswith("inc-3 is handed over") and body.endswith(f"Run: {written.command}")
+    ((about, title, body),) = hands.told
+    assert about == "handover-inc-3" and title.startswith("inc-3 is handed over") and body.endswith(f"Run: {written.command}")
     text = written.path.read_text()
     assert "| inc-3: " in text and "| high peers_low (firing): # 1 peer" in text and "v6.example" in text
     assert await hands.over.hand_over(3, "again") is None and len(hands.told) == 1
@@ -95,7 +95,7 @@ async def test_two_open_incidents_of_one_validator_are_several_causes(tmp_path: 
     assert await hands.over.hand_over(3, None) is None, "one cause is not complex"
     await hands.store.record([(row(4, "disk_filling"), True)], [alert_row(4, "disk_filling")], [])
     assert await hands.over.hand_over(4, None) is not None
-    assert "2 causes: disk_filling, peers_low" in hands.told[0][0]
+    assert "2 causes: disk_filling, peers_low" in hands.told[0][1]
     hands.store.close()
 
 

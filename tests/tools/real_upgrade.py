@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from gizzi.clock import LiveClock
 from gizzi.config import Validator
@@ -33,6 +34,8 @@ from tools.sshd import SystemdHost
 NEW = "1.21.0"
 TOKEN = {"GIZZI_API_TOKEN": "open-sesame-2f7c"}
 SESSION_S = 6.0
+AWAY_S = 2.0
+"""A node that was restarted answers nothing for so long."""
 
 _NODE = r"""
 import asyncio, json, os, sys, urllib.request
@@ -159,7 +162,8 @@ class RealFleet:
         self.starts.append(Start(time.monotonic(), number, version, away))
         if again:
             node.installed = version
-            self.fleet.restart(number)
+            with patch("gizzi.sim.node.RESTART_S", AWAY_S):
+                self.fleet.restart(number)
             await self.server.settle()
         return reply(b"ok")
 

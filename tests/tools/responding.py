@@ -111,6 +111,10 @@ def asked_and_killed(connection: Any, *given: Any, real: Any = approvals.ask) ->
     return answer
 
 
+def may_help() -> bool:
+    return Path(os.environ["HELPS"]).exists()
+
+
 def leave_to_others() -> None:
     """Take nothing from the queue: what is started here is carried out elsewhere."""
     from dbos import DBOS
@@ -153,7 +157,7 @@ async def main(folder: Path) -> None:
         door.world = StoredWorld(store, place.clock, settings.collect.every_s)
         runs.load()
         print("helps", flush=True)
-        while not Path(os.environ["HELPS"]).exists():
+        while not may_help():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
         await responder.help_out()
     keeping = asyncio.create_task(responder.keep())

@@ -39,9 +39,9 @@ class WatchedSsh:
 
 
 class Yard:
-    """upgraded: (seconds since the start, validator) of each upgrade command, in order."""
+    """upgraded: (seconds since the start, validator) of each upgrade command, in order. blind: nobody reads the nodes' metrics."""
 
-    def __init__(self, *faults: Fault, validators: int, spoil: Spoil, **policy: Any) -> None:
+    def __init__(self, *faults: Fault, validators: int, spoil: Spoil, blind: bool = False, **policy: Any) -> None:
         self.clock = SimulatedClock()
         self.fleet = SimFleet(self.clock, validators=validators, faults=faults)
         self.upgraded: list[tuple[float, int]] = []
@@ -53,6 +53,9 @@ class Yard:
         self.settings = base.model_copy(
             update={"policy": Policy.model_validate(policy), "upgrade": Upgrade.model_validate({"command": COMMAND, "session": "12m"})}
         )
+        if blind:
+            seen = tuple(v.model_copy(update={"metrics_url": None}) for v in self.settings.validators)
+            self.settings = self.settings.model_copy(update={"validators": seen})
         self.app: App | None = None
         self.answers: Callable[[dict[str, Any]], bool | None] = lambda approval: True
         self.asked: list[dict[str, Any]] = []
@@ -81,8 +84,10 @@ class Yard:
 
 
 @asynccontextmanager
-async def yard(*faults: Fault, validators: int = 21, spoil: Spoil = lambda fleet, number: None, **policy: Any) -> AsyncIterator[Yard]:
-    here = Yard(*faults, validators=validators, spoil=spoil, **policy)
+async def yard(
+    *faults: Fault, validators: int = 21, spoil: Spoil = lambda fleet, number: None, blind: bool = False, **policy: Any
+) -> AsyncIterator[Yard]:
+    here = Yard(*faults, validators=validators, spoil=spoil, blind=blind, **policy)
     store = open_store("sqlite://")
     async with open_app(here.settings, clock=here.clock, reach=here.reach, store=store, live=False) as app:
         here.app = app

@@ -183,3 +183,17 @@ async def test_a_chain_too_small_for_its_reserve_is_told() -> None:
     async with yard(validators=4) as here:
         done = await here.run(to=NEW)
         assert "of 4 authorities 1 may be away, less a reserve of 2: none is left to upgrade" in done["text"]
+
+
+def test_a_version_is_believed_once_the_node_has_told_it_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By RPC alone it is asked every 10 min, and a quick restart may pass between two looks."""
+    monkeypatch.setattr("gizzi.sim.node.RESTART_S", 0.2)
+
+    @in_virtual_time
+    async def test() -> None:
+        async with yard(blind=True, validators=7, reserve=0) as here:
+            done = await here.run(to=NEW, validators="1")
+            assert (done["state"], done["text"]) == ("done", f"1 upgraded, all 1 run {NEW}"), done["text"]
+            assert [number for _, number in here.upgraded] == [1]
+
+    test()

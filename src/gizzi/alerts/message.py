@@ -17,6 +17,7 @@ class Message:
 
     title: one line, at most 200 characters: severity, incident, whom and what. body: at most 3,000 characters in lines. incident: such as
     inc-3, None where it is about several or none. over: whether the incident is resolved. at: ISO 8601. details: the incident's fields.
+    id: the same whenever this message comes again, by which a receiver knows a repeat; empty where none can come.
     """
 
     title: str
@@ -27,6 +28,7 @@ class Message:
     over: bool
     at: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -38,7 +38,9 @@ class HandOver:
     """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop. tell: gives people a title and a
     text."""
 
-    def __init__(self, settings: Settings, rules: Mapping[str, Rule], store: Store, clock: Clock, tell: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, settings: Settings, rules: Mapping[str, Rule], store: Store, clock: Clock, tell: Callable[[str, str, str], None]
+    ) -> None:
         self._files = Files(settings, folder_of(settings), named=True)
         self._rules = rules
         self._store = store
@@ -86,7 +88,8 @@ class HandOver:
         await self._store.record((), (), [{"incident": number, "at": self._clock.now(), "kind": KIND, "text": text}])
         self._store.version += 1
         log.info(KIND, incident=f"inc-{number}", why=why, path=str(written.path))
-        self._tell(f"inc-{number} is handed over: {harmless(why)}", f"{harmless(incident.summary)}\nRun: {written.command}")
+        about = f"handover-inc-{number}"
+        self._tell(about, f"inc-{number} is handed over: {harmless(why)}", f"{harmless(incident.summary)}\nRun: {written.command}")
         return written
 
     def _write(self, incident: Incident, why: str) -> Written:

@@ -71,6 +71,11 @@ class ValidatorView:
         other = self._tracks.get(SECOND_CHOICE.get(name, ""))
         return other if other is not None and other.expires_at >= self.now else None
 
+    def fresh_at(self, name: str) -> float | None:
+        """When its value as shown here was observed (epoch seconds); None where nothing fresh is known."""
+        track = self._track(name)
+        return None if track is None else track.at
+
     def still_s(self, name: str) -> float | None:
         """Seconds for which it was seen not to change, up to its latest observation; None where nothing fresh is known.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from gizzi import Http, Message, Settings, notifier
 from gizzi.notifiers._keyed import base_and_key
@@ -17,7 +18,7 @@ async def opsgenie(http: Http, url: str, message: Message, settings: Settings) -
     base, key = base_and_key(url, REGIONS, "opsgenie://API_KEY")
     headers = {"Authorization": f"GenieKey {key}"}
     alias = message.incident or "gizzi-test"
-    alert = f"{base}/v2/alerts/{alias}"
+    alert = f"{base}/v2/alerts/{quote(alias, safe='')}"
     said: dict[str, Any] = {"source": "gizzi", "note": f"{message.title}\n{message.body}"[:25_000]}
     if message.change in ("opened", "escalated", "test") and not message.over:
         await http.post_json(f"{base}/v2/alerts", _alert(message, alias, settings.network.name), headers)

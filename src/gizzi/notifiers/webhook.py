@@ -7,8 +7,8 @@ from gizzi import GizziError, Http, Message, notifier
 
 @notifier("webhook")
 async def webhook(http: Http, url: str, message: Message) -> None:
-    """`webhook+https://HOST/PATH`: an HTTP POST of the message as JSON. Any answer from 200 to 299 is a yes."""
+    """`webhook+https://HOST/PATH`: a POST of the message as JSON, its id as `Idempotency-Key`. Any answer from 200 to 299 is a yes."""
     address = url.partition("+")[2]
     if not address.lower().startswith(("https://", "http://")):
         raise GizziError("write it as webhook+https://HOST/PATH or webhook+http://HOST/PATH")
-    await http.post_json(address, message.as_json())
+    await http.post_json(address, message.as_json(), {"Idempotency-Key": message.id} if message.id else None)

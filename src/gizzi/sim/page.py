@@ -29,6 +29,8 @@ _WHOLE = frozenset({"substrate_tasks_ended_total", "substrate_unbounded_channel_
 """Families of which the fast samples hold only a part."""
 _BLOCKS = "substrate_proposer_block_constructed"
 _BLOCK_TIME_S = 0.004
+_BUILD = "substrate_build_info"
+"""Its labels are the node's version, which another start may change."""
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -151,6 +153,7 @@ class PageWriter:
         renewed = frozenset({name for name in samples if name in known and name not in _WHOLE} | {_BLOCKS})
         self._pieces = _template(node.chain.id, renewed)
         self._prefixes = {name: [f"{name}{{{_shown(labels)}}} ".encode() for labels, _ in samples[name]] for name in renewed - {_BLOCKS}}
+        self._version = node.version
         chain = f'chain="{node.chain.id}"'
         self._buckets = [f'{_BLOCKS}_bucket{{{chain},le="{le}"}} '.encode() for le in _BUCKETS]
         self._sum, self._count = (f"{_BLOCKS}_{part}{{{chain}}} ".encode() for part in ("sum", "count"))
@@ -158,6 +161,9 @@ class PageWriter:
     def write(self, now: float) -> bytes:
         """The page, its gauges as of their last renewal."""
         samples = {**self._node.samples(now), **self._node.page.traffic()}
+        if self._version != self._node.version:
+            self._version = self._node.version
+            self._prefixes[_BUILD] = [f"{_BUILD}{{{_shown(labels)}}} ".encode() for labels, _ in samples[_BUILD]]
         parts: list[bytes] = []
         add = parts.append
         for piece in self._pieces:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from gizzi import GizziError, Run, Settings, Validator, duration_text, workflow
 from gizzi.workflows._plan import against, budget, plan_upgrade, runs_version
@@ -74,7 +76,7 @@ async def _one(upgrade: _Upgrade, number: int, unproven: Sequence[int], why: str
     if done["outcome"] != "done":
         said = done["detail"] or "; ".join(done["reasons"])
         raise GizziError(f"stopped at validator {number}, which was not upgraded: {done['outcome'] or 'not allowed'}: {said}")
-    await run.step(f"wait until validator {number} is back on {version}", _is_back, upgrade, number, done["verdict"])
+    await run.step(f"wait until validator {number} is back on {version}", _is_back, upgrade, number, done)
 
 
 async def _old(upgrade: _Upgrade, numbers: list[int]) -> list[int]:
@@ -134,20 +136,22 @@ async def _may_begin(upgrade: _Upgrade, number: int, unproven: Sequence[int]) ->
         waited_s += POLL_S
 
 
-async def _is_back(upgrade: _Upgrade, number: int, verdict: str | None) -> str:
-    """Wait for the rejoin, and check the version. A verdict of worse is final."""
-    waited_s = 0.0
+async def _is_back(upgrade: _Upgrade, number: int, done: Mapping[str, Any]) -> str:
+    """Wait for the rejoin, and check the version, as the node has told it since. A verdict of worse is final."""
+    waited_s, ended_at = 0.0, datetime.fromisoformat(done["ended_at"]).timestamp()
     while True:
         seen = await upgrade.run.look(number)
         state = f"it is {seen['health']} ({', '.join(seen['alerts']) or 'no alert'})" if seen else "nothing is known of it"
-        if verdict == "worse" and (seen is None or seen["rejoined"] is not True):
+        if done["verdict"] == "worse" and (seen is None or seen["rejoined"] is not True):
             raise GizziError(f"stopped: validator {number} is worse after its upgrade: {state}")
-        if seen is not None and seen["rejoined"] is True and seen["version"] is not None:
+        back = seen is not None and seen["rejoined"] is True
+        if seen is not None and back and seen["version"] is not None and (seen["version_at"] or 0.0) > ended_at:
             if not runs_version(seen["version"], upgrade.version):
                 raise GizziError(f"stopped: validator {number} was restarted and reports {seen['version']}, not {upgrade.version}")
             return str(seen["version"])
         if waited_s >= REJOINS_WITHIN_S:
-            raise GizziError(f"stopped: validator {number} has not rejoined {duration_text(REJOINS_WITHIN_S)} after its upgrade: {state}")
+            missed = "has not said which version it runs" if back else "has not rejoined"
+            raise GizziError(f"stopped: validator {number} {missed} {duration_text(REJOINS_WITHIN_S)} after its upgrade: {state}")
         await upgrade.run.sleep(POLL_S)
         waited_s += POLL_S
 

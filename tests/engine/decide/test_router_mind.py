@@ -24,7 +24,7 @@ from gizzi.fleet.fleet import Fleet
 from gizzi.fleet.observation import Collected
 from gizzi.models.router import Router
 from gizzi.reach import Reach
-from tools.deciding import ROLE, incident_of, said
+from tools.deciding import ROLE, case, incident_of, said
 from tools.loopback import never
 from tools.models import settings_for
 from tools.providers import FakeProvider, chat, fault, provider
@@ -161,6 +161,27 @@ async def test_a_critical_incident_of_a_chain_is_voted_on_by_both_tiers(standard
     assert thought.decision.action == "escalate"
     assert f"standard (mine/m): {standard}, frontier (mine/f): escalate" in thought.notes[-1]
     assert ("agree to escalate" if standard == "escalate" else "do not agree") in thought.notes[-1]
+
+
+@pytest.mark.parametrize(("quote", "action", "calls"), [("peers = 1", "restart", 1), ("peers = 2", "wait", 2)])
+async def test_a_repeated_incident_is_asked_in_a_short_form_and_cites_what_is_seen_now(
+    tmp_path: Path, quote: str, action: str, calls: int
+) -> None:
+    """A citation that does not hold makes it to investigate, and so to be asked again with everything."""
+
+    async def recall(_: Any) -> Any:
+        return [case(reasoning="Thought then and only then.")]
+
+    replies = chat(said("restart", [("6/peers", quote)])), chat(said("wait"))
+    async with asked(tmp_path, *replies) as (fake, _, decider):
+        decider.recall = recall
+        thought = await decide(decider)
+        assert (thought.decision.action, fake.calls) == (action, calls)
+        brief = json.dumps(fake.asked[0])
+        assert "inc-1" in brief and "Thought then" not in brief and "escalate_to" not in brief and "tools" not in fake.asked[0]
+        if calls == 2:
+            full = json.dumps(fake.asked[1])
+            assert "Thought then" in full and "escalate_to" in full and fake.asked[1]["tools"] and len(brief) < len(full) / 2
 
 
 async def test_the_ledger_knows_which_role_asked_and_why(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from tools.telling import Telling
 PROCESS = Path(__file__).parents[2] / "tools" / "teller_process.py"
 
 
-async def begin(store_url: str, port: int, incidents: int) -> asyncio.subprocess.Process:
-    url = f"pagerduty+http://127.0.0.1:{port}/KEYKEYKEY"
+async def begin(store_url: str, port: int, incidents: int, service: str = "pagerduty") -> asyncio.subprocess.Process:
+    url = f"{service}+http://127.0.0.1:{port}/KEYKEYKEY"
     return await asyncio.create_subprocess_exec(
         sys.executable, PROCESS, store_url, url, str(incidents), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
@@ -47,7 +47,7 @@ async def test_killed_while_it_sends_it_is_sent_again_and_nothing_is_lost(tmp_pa
 
     async with loopback(answer) as server:
         process = await begin(store_url, server.port, 1)
-        await asyncio.wait_for(arrived.wait(), 20)
+        await asyncio.wait_for(arrived.wait(), 90)
         await kill(process)
         answers = True
         process = await begin(store_url, server.port, 0)
@@ -56,6 +56,45 @@ async def test_killed_while_it_sends_it_is_sent_again_and_nothing_is_lost(tmp_pa
         await kill(process)
         told = [json.loads(request.body) for request in server.requests]
         assert [(event["event_action"], event["dedup_key"]) for event in told] == [("trigger", "inc-1")] * 2, "the key makes them one page"
+
+
+def key_of(request: Request) -> str:
+    """By what a receiver knows a message that it has had."""
+    told = json.loads(request.body)
+    if "dedup_key" in told or "alias" in told:
+        return str(told.get("dedup_key") or told["alias"])
+    names = {name.lower(): value for name, _, value in (line.partition(": ") for line in request.head.decode().split("\r\n"))}
+    assert names["idempotency-key"] == told["id"]
+    return str(told["id"])
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("service", ["webhook", "pagerduty", "opsgenie"])
+async def test_what_comes_again_is_known_by_its_key_though_there_is_more_by_then(tmp_path: Path, service: str) -> None:
+    store_url, arrived = f"sqlite:///{tmp_path}/gizzi.db", asyncio.Event()
+    answers = False
+
+    async def answer(request: Request) -> bytes | None:
+        arrived.set()
+        if not answers:
+            await asyncio.Event().wait()
+        return reply(b"{}", "202 Accepted")
+
+    async with loopback(answer) as server:
+        process = await begin(store_url, server.port, 2, service)
+        await asyncio.wait_for(arrived.wait(), 90)
+        store = open_store(store_url)
+        count = "select count(*) from told_outbox"
+        await until(lambda: store.run_now(lambda c: c.exec_driver_sql(count).scalar_one()) == 2, 90)
+        store.close()
+        await kill(process)
+        answers = True
+        process = await begin(store_url, server.port, 0, service)
+        await until(lambda: len(server.requests) == 3, 90)
+        await kill(process)
+        first, again, other = (key_of(request) for request in server.requests)
+        assert first == again != other
+        assert server.requests[0].body == server.requests[1].body, "it is the same message, and what came meanwhile is another"
 
 
 async def test_killed_again_and_again_every_incident_is_told(tmp_path: Path) -> None:
@@ -72,7 +111,7 @@ async def test_killed_again_and_again_every_incident_is_told(tmp_path: Path) -> 
             process = await begin(store_url, server.port, 5)
             assert process.stdout is not None
             for _ in range(dice.randint(1, 5)):
-                opened.add(f"inc-{int(await asyncio.wait_for(process.stdout.readline(), 20))}")
+                opened.add(f"inc-{int(await asyncio.wait_for(process.stdout.readline(), 90))}")
             await asyncio.sleep(dice.uniform(0, 0.4))
             await kill(process)
         process = await begin(store_url, server.port, 0)
@@ -87,7 +126,7 @@ async def test_killed_again_and_again_every_incident_is_told(tmp_path: Path) -> 
         assert max(told().values()) <= 3
 
 
-async def until(condition: object, within_s: float = 30.0) -> None:
+async def until(condition: object, within_s: float = 90.0) -> None:
     async with asyncio.timeout(within_s):
         while not condition():  # type: ignore[operator]  # noqa: ASYNC110 - what is awaited tells nobody
             await asyncio.sleep(0.05)

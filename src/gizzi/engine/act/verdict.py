@@ -18,8 +18,8 @@ class Look:
     chain again (peers >= 3, not syncing, lag <= 2, own votes rising); None where nobody can tell. seen_at: when anything was
     last seen of it or tried. health, alerts: by the rules that fire on itself, not on its chain. settles: it is watched, or down,
     so lately that who is missing or a second signer would not have shown yet. recovering: the incidents of which all that fires on it was
-    just seen not to hold any more. version: the node's own word. session_changed_at: when its chain's authority set last changed while
-    somebody watched.
+    just seen not to hold any more. version: the node's own word, as of version_at. session_changed_at: when its chain's authority set last
+    changed while somebody watched.
     """
 
     at: float
@@ -36,6 +36,7 @@ class Look:
     recovering: Sequence[int] = field(default_factory=list)
     version: str | None = None
     session_changed_at: float | None = None
+    version_at: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "missing": list(self.missing), "alerts": list(self.alerts), "recovering": list(self.recovering)}

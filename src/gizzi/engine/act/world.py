@@ -73,6 +73,7 @@ def look(watch: Watch, number: int) -> Look | None:
         settles=watch.is_new(now) or watch.settles(number, now),
         recovering=recovering(firing),
         version=view.version,
+        version_at=view.fresh_at("version"),
         session_changed_at=chain.votes.set_changed_at,
     )
 

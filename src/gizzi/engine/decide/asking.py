@@ -78,6 +78,7 @@ class Asking:
             severity=incident.severity,
             tools=toolbox.tools() if toolbox is not None else (),
             limit_s=THINK_S,
+            form="brief" if toolbox is None else "decision",
         )
         for _ in range(1 if toolbox is None else ATTEMPTS):
             reply = await self._reply(work, question, until)

@@ -21,7 +21,8 @@ Tool = Callable[..., Awaitable[str]]
 class Question:
     """instructions: who the role is and how to answer, the same for every incident. prompt: this incident. incident: such as "inc-3".
 
-    limit_s: how long the whole answer may take, look-ups included. form: what is asked for, a decision or the watcher's findings.
+    limit_s: how long the whole answer may take, look-ups included. form: what is asked for: a decision; a brief one, of action, reasoning,
+    confidence and evidence only; or the watcher's findings.
     """
 
     role: str
@@ -32,7 +33,7 @@ class Question:
     severity: Severity
     tools: tuple[Tool, ...] = ()
     limit_s: float = 60.0
-    form: Literal["decision", "findings"] = "decision"
+    form: Literal["decision", "brief", "findings"] = "decision"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ pydantic-ai is loaded with the first question.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Literal
@@ -52,6 +52,24 @@ class Findings(BaseModel):
     findings: list[Finding]
 
 
+class _Cited(BaseModel):
+    observation: str
+    quote: str
+
+
+class Briefly(BaseModel):
+    action: Literal["restart", "wait", "investigate", "escalate"]
+    reasoning: str
+    confidence: float
+    evidence: list[_Cited]
+    estimated_downtime_min: float | None = None
+
+
+# A comment, because a model is sent what a docstring says: the form of a brief answer, which says no more than it must. `parse` checks it.
+
+_FORMS: Mapping[str, type[BaseModel]] = {"decision": Said, "brief": Briefly, "findings": Findings}
+
+
 class RouterMind:
     """Asks within one tier only; where no model of it answers, the reflex tier decides."""
 
@@ -77,7 +95,7 @@ class RouterMind:
         from pydantic_ai import Agent, NativeOutput, UsageLimits
         from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 
-        decides = question.form == "decision"
+        decides = question.form != "findings"
         model = _models().RouterModel(
             self._router,
             within=question.tier,
@@ -88,8 +106,13 @@ class RouterMind:
             decides_write=decides,
             limit_s=question.limit_s,
         )
-        form: Any = NativeOutput(Said if decides else Findings)
-        agent: Any = Agent(model, output_type=form, instructions=question.instructions, retries=CORRECTIONS, tools=list(question.tools))
+        agent: Any = Agent(
+            model,
+            output_type=NativeOutput(_FORMS[question.form]),
+            instructions=question.instructions,
+            retries=CORRECTIONS,
+            tools=list(question.tools),
+        )
         limits = UsageLimits(request_limit=MOST_CALLS + CORRECTIONS + 2)
         try:
             async with asyncio.timeout(question.limit_s):

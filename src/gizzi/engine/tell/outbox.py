@@ -152,12 +152,18 @@ class Outbox:
         return await self._store.run(work)
 
     async def claim(self, channel: str, now: float, until: float) -> tuple[str, list[Parcel]]:
-        """Take what is due for a channel, oldest first, for oneself until that time; what a dead process took, too."""
+        """Take what is due for a channel, oldest first, for oneself until that time.
+
+        What a dead process had taken comes by itself, as that had it: it may have been sent, and is to be the same message again.
+        """
         claim = uuid.uuid4().hex
         due = and_(outbox.c.channel == channel, outbox.c.state.in_(("waiting", "claimed")), outbox.c.due_at <= now)
 
         def work(connection: Connection) -> list[Parcel]:
-            ids = [row.id for row in connection.execute(select(outbox.c.id).where(due).order_by(outbox.c.id).limit(AT_ONCE))]
+            columns = (outbox.c.id, outbox.c.state, outbox.c.claim)
+            rows = list(connection.execute(select(*columns).where(due).order_by(outbox.c.id).limit(AT_ONCE)))
+            dead = next((row.claim for row in rows if row.state == "claimed"), None)
+            ids = [row.id for row in rows if dead is None or (row.state == "claimed" and row.claim == dead)]
             if not ids:
                 return []
             connection.execute(update(outbox).where(and_(outbox.c.id.in_(ids), due)).values(state="claimed", claim=claim, due_at=until))
@@ -244,7 +250,7 @@ def _row(letter: Letter, now: float) -> dict[str, Any]:
         "channel": letter.channel,
         "label": letter.label,
         "at": now,
-        "message": json.dumps(letter.message.as_json()),
+        "message": json.dumps({**letter.message.as_json(), "id": uuid.uuid4().hex}),
         "state": "waiting",
         "due_at": now,
         "tries": 0,

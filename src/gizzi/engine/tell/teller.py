@@ -99,11 +99,13 @@ class Teller:
         """
         await self._note("action", str(action["id"]), action)
 
-    def say(self, title: str, body: str) -> None:
-        """Something of no incident that a person should know, once, to the channels that are called first. What is untrusted in it must be
-        harmless already."""
+    def say(self, about: str, title: str, body: str) -> None:
+        """Something that a person should know, to the channels that are called first. What is untrusted in it must be harmless already.
+
+        about: its own key, such as a run's id: said again of the same, it is the same to a pager, and each key pages by itself.
+        """
         now = self._clock.now()
-        message = Message(title, body, "medium", "gizzi-workflow", "opened", False, iso(now) or "")
+        message = Message(title, body, "medium", about, "opened", False, iso(now) or "", id=about)
         self._delivery.at_once([self.channels[channel] for channel in self._ways.wanted("medium", now, 0.0)], message)
 
     async def _note(self, kind: Any, name: str, detail: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -229,6 +230,7 @@ def together(messages: Sequence[Message]) -> Message:
         over=not still,
         at=max(m.at for m in messages),
         details={"incidents": names, "messages": [m.as_json() for m in ordered[:DATA]]},
+        id=hashlib.sha256(" ".join(sorted(m.id for m in messages)).encode()).hexdigest()[:32] if all(m.id for m in messages) else "",
     )
 
 
