@@ -106,6 +106,7 @@ class Watcher:
         now = self._watch.clock.now()
         firing = {alert.key: alert for alert in self._firing()}
         ended = [by_model.over(a, now) for a in firing.values() if set(a.validators) <= shown and a.key not in found]
+        await self._hear(ended)
         again = [said for key, said in found.items() if key in firing]
         told = self._told_of()
         fresh = [said for key, said in found.items() if key not in firing and not told.intersection(said.validators)]
@@ -113,7 +114,7 @@ class Watcher:
         opened = admitted(fresh, earlier, now)
         if opened or ended:
             log.info("watcher_looked", opened=len(opened), ended=len(ended), held_back=len(fresh) - len(opened))
-        await self._hear([*ended, *again, *opened])
+        await self._hear([*again, *opened])
 
     async def _hear(self, said: Iterable[Said]) -> None:
         heard = list(said)
