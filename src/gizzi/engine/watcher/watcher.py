@@ -50,7 +50,8 @@ class Watcher:
         nonce = secrets.token_hex(6)
         shown: set[int] = set()
         found: dict[tuple[str, str], Said] = {}
-        for page in islice(pages(report.items, self._told_of(), nonce), MOST_PAGES):
+        asked_about = self._watch.fleet.validators.keys() - self._told_of()
+        for page in islice(pages(report.items, asked_about, nonce), MOST_PAGES):
             answer = await self._ask(page, nonce)
             if answer is None:
                 break
