@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from gizzi.alerts.by_model import finding
 from gizzi.memory.entry import Entry
 from gizzi.web import desk
 from gizzi.web.desk import local
@@ -63,6 +64,15 @@ async def test_every_page_answers_and_forbids_inline_scripts(one: Site, http: ai
     assert (await get(http, f"{one.url}/validators/99"))[0] == 404
     assert (await get(http, f"{one.url}/incidents/moon"))[0] == 422
     assert (await get(http, f"{one.url}/static/../pages.py"))[0] == 404
+
+
+async def test_what_a_model_opened_is_marked_and_counted(one: Site, http: aiohttp.ClientSession) -> None:
+    watch = one.app.watch
+    given = {"severity": "low", "text": "odd", "shown": "peers = 31", "role": "watcher", "model": "<i>m</i>"}
+    await watch.hear([finding(watch.fleet.validators[3], "peers", now=watch.clock.now(), **given)])
+    assert "0 hits, 0 false alarms, 1 not known yet" in (await get(http, f"{one.url}/roles"))[1]
+    number = next(incident.id for incident in watch.correlator.open.values() if incident.rule == "model:peers")
+    assert "a model (&lt;i&gt;m&lt;/i&gt;) says: odd" in (await get(http, f"{one.url}/incidents/inc-{number}"))[1]
 
 
 async def test_what_a_page_has_already_is_not_sent_again(one: Site, http: aiohttp.ClientSession) -> None:

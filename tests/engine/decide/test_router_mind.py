@@ -18,6 +18,7 @@ from gizzi.config import Chain, Validator
 from gizzi.engine import reflex
 from gizzi.engine.decide import asking
 from gizzi.engine.decide.decider import Decider, Thought
+from gizzi.engine.decide.mind import NoReply, Question
 from gizzi.engine.decide.router_mind import RouterMind
 from gizzi.fleet.facts import Facts
 from gizzi.fleet.fleet import Fleet
@@ -91,6 +92,20 @@ async def test_it_looks_things_up_and_cites_what_it_saw(tmp_path: Path) -> None:
     assert "6/system_health: system_health = " in results[0] and "<observed-" in results[0]
     assert results[1].startswith("Not done: there is no validator 99") and results[2].startswith("Not done: this method is not called")
     assert "on-call engineer" in fake.asked[0]["messages"][0]["content"] and "word for word" in fake.asked[0]["messages"][0]["content"]
+
+
+async def test_it_is_asked_for_findings_in_another_form(tmp_path: Path) -> None:
+    found = {"findings": [{"observation": "6/peers", "quote": "peers = 4", "severity": "low", "text": "Few peers."}]}
+    question = Question("watcher", "local", "You look.", "6/peers: peers = 4", "", "low", form="findings")
+    async with asked(tmp_path, chat(json.dumps(found)), tier="local") as (fake, mind, _):
+        reply = await mind.think(question)
+    assert json.loads(reply.text) == found and (reply.tier, reply.model) == ("local", "mine/m")
+    schema = fake.asked[0]["response_format"]["json_schema"]["schema"]
+    assert list(schema["properties"]) == ["findings"] and "restart" not in json.dumps(schema)
+    async with asked(tmp_path, chat(json.dumps(found)), tier="standard") as (fake, mind, _):
+        with pytest.raises(NoReply):
+            await mind.think(question)
+        assert fake.calls == 0, "it stays within its tier"
 
 
 async def test_what_a_tool_did_not_show_cannot_be_cited(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gizzi.engine.decide.evidence import Evidence
@@ -33,12 +33,11 @@ class Page:
         return f"Validators {numbers}, as they are now and in the latest lines of their logs.\n{shown}\nWhat looks wrong?"
 
 
-def pages(items: Iterable[ReportItem], skipped: Iterable[int], nonce: str) -> Iterator[Page]:
-    """Validators that stand out come first. skipped: of whom rules tell already."""
-    left_out = set(skipped)
+def pages(items: Iterable[ReportItem], validators: Collection[int], nonce: str) -> Iterator[Page]:
+    """Of these validators; those that stand out come first."""
     page = Page()
     for number, item in sorted(_numbered(items), key=lambda pair: (pair[1].severity == "low", pair[0])):
-        block = [] if number in left_out else list(_lines(number, item, nonce))
+        block = list(_lines(number, item, nonce)) if number in validators else []
         size = sum(len(name.encode()) + len(said.encode("utf-8", "replace")) + 3 for name, said in block)
         if page.lines and page.bytes + size > PAGE_TOKENS * BYTES_PER_TOKEN:
             yield page

@@ -50,7 +50,8 @@ class Watcher:
         nonce = secrets.token_hex(6)
         shown: set[int] = set()
         found: dict[tuple[str, str], Said] = {}
-        for page in islice(pages(report.items, self._told_of(), nonce), MOST_PAGES):
+        asked_about = self._watch.fleet.validators.keys() - self._told_of()
+        for page in islice(pages(report.items, asked_about, nonce), MOST_PAGES):
             answer = await self._ask(page, nonce)
             if answer is None:
                 break
@@ -106,6 +107,7 @@ class Watcher:
         now = self._watch.clock.now()
         firing = {alert.key: alert for alert in self._firing()}
         ended = [by_model.over(a, now) for a in firing.values() if set(a.validators) <= shown and a.key not in found]
+        await self._hear(ended)
         again = [said for key, said in found.items() if key in firing]
         told = self._told_of()
         fresh = [said for key, said in found.items() if key not in firing and not told.intersection(said.validators)]
@@ -113,7 +115,7 @@ class Watcher:
         opened = admitted(fresh, earlier, now)
         if opened or ended:
             log.info("watcher_looked", opened=len(opened), ended=len(ended), held_back=len(fresh) - len(opened))
-        await self._hear([*ended, *again, *opened])
+        await self._hear([*again, *opened])
 
     async def _hear(self, said: Iterable[Said]) -> None:
         heard = list(said)
