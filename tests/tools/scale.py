@@ -99,9 +99,11 @@ def unsigned(runtime: Runtime, call: Call) -> str:
 
 
 def signed(runtime: Runtime, signer: str, call: Call, *, extra: Any, signature: Any = None) -> str:
-    types, parts = runtime._types, runtime._metadata.extrinsic
-    given = {"Address": {"Id": signer}, "Signature": signature or {"Sr25519": "0x" + "00" * 64}, "Extra": extra, "Call": call}
-    body = b"\x84" + b"".join(encode(types, parts[name] or 0, value) for name, value in given.items())
+    """extra: a value for each extension of the chain's extrinsics."""
+    types, form = runtime._types, runtime._metadata.extrinsic
+    given = [(form.address, {"Id": signer}), (form.signature, signature or {"Sr25519": "0x" + "00" * 64})]
+    given += [*zip(form.extensions[0], extra, strict=True), (form.call, call)]
+    body = b"\x84" + b"".join(encode(types, kind, value) for kind, value in given)
     return _extrinsic(body)
 
 

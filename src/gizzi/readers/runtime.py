@@ -100,34 +100,31 @@ class Runtime:
         length, first = cursor.compact(), cursor.byte()
         if length != len(cursor.data) - cursor.at + 1:
             raise SourceError("unreadable", "the extrinsic is not as long as it says")
-        signer = None
+        form, signer, version = self._metadata.extrinsic, None, 0
         if first >> 6 == _SIGNED:
-            signer = account(self._part("Address", cursor))
-            self._part("Signature", cursor)
+            signer = account(self._types.decode(form.address, cursor))
+            self._types.decode(form.signature, cursor)
         elif first >> 6 == _GENERAL:
-            cursor.byte()
+            version = cursor.byte()
         if first >> 6:
-            self._part("Extra", cursor)
-        call = self._part("Call", cursor)
+            self._skip_extensions(version, cursor)
+        call = self._types.decode(form.call, cursor)
         if not isinstance(call, Call) or cursor.at != len(cursor.data):
             raise SourceError("unreadable", "the extrinsic does not hold one call")
         return Extrinsic(call, signer)
 
+    def _skip_extensions(self, version: int, cursor: Cursor) -> None:
+        if version not in self._metadata.extrinsic.extensions:
+            raise SourceError("unreadable", f"the runtime does not say what an extrinsic's extensions of version {version} are")
+        for kind in self._metadata.extrinsic.extensions[version]:
+            self._types.decode(kind, cursor)
+
     def call(self, raw: object) -> Call:
         """One call by itself, as a proposal holds it."""
-        kind = self._types.call
-        if kind is None:
-            raise SourceError("unreadable", "the runtime does not say what its calls are")
-        found = self._types.decode_all(kind, raw_bytes(raw))
+        found = self._types.decode_all(self._metadata.extrinsic.call, raw_bytes(raw))
         if not isinstance(found, Call):
             raise SourceError("unreadable", "this is no call")
         return found
-
-    def _part(self, name: str, cursor: Cursor) -> Any:
-        kind = self._metadata.extrinsic.get(name)
-        if kind is None:
-            raise SourceError("unreadable", f"the runtime does not say what an extrinsic's {name} is")
-        return self._types.decode(kind, cursor)
 
     def _item(self, pallet: str, item: str) -> Item:
         found = self._metadata.pallets.get(pallet)
