@@ -100,7 +100,7 @@ def unsigned(runtime: Runtime, call: Call) -> str:
 
 def signed(runtime: Runtime, signer: str, call: Call, *, extra: Any, signature: Any = None) -> str:
     """extra: a value for each extension of the chain's extrinsics."""
-    types, form = runtime._types, runtime._metadata.extrinsic
+    types, form = runtime._types, runtime._form()
     given = [(form.address, {"Id": signer}), (form.signature, signature or {"Sr25519": "0x" + "00" * 64})]
     given += [*zip(form.extensions[0], extra, strict=True), (form.call, call)]
     body = b"\x84" + b"".join(encode(types, kind, value) for kind, value in given)

@@ -47,9 +47,11 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
+    """extrinsic: None where the runtime does not say what one holds."""
+
     types: Types
     pallets: dict[str, Pallet]
-    extrinsic: Form
+    extrinsic: Form | None
 
 
 def read_metadata(data: bytes) -> Metadata:
@@ -64,18 +66,20 @@ def read_metadata(data: bytes) -> Metadata:
     types = Types(dict(_many(cursor, _kind)))
     pallets = _many(cursor, lambda c: _pallet(c, version))
     form = _form_14(cursor, types) if version == 14 else _form_15(cursor) if version == 15 else _form_16(cursor)
-    types.call = form.call
+    types.call = None if form is None else form.call
     return Metadata(types, {pallet.name: pallet for pallet in pallets}, form)
 
 
-def _form_14(cursor: Cursor, types: Types) -> Form:
-    """What the extrinsic's type says of its parts, and the list of its extensions."""
-    parts = types.kind(cursor.compact()).params
+def _form_14(cursor: Cursor, types: Types) -> Form | None:
+    """What the extrinsic's type says of its parts, and the list of its extensions. Chains that speak Ethereum too wrap the type once."""
+    kind = types.kind(cursor.compact())
+    if "Call" not in kind.params and kind.shape == "struct" and len(kind.of) == 1:
+        kind = types.kind(kind.of[0])
     cursor.byte()  # the extrinsic's version
     extensions = tuple(_many(cursor, _extension))
-    address, signature, call = (parts.get(name) for name in ("Address", "Signature", "Call"))
+    address, signature, call = (kind.params.get(name) for name in ("Address", "Signature", "Call"))
     if address is None or signature is None or call is None:
-        raise SourceError("unreadable", "the runtime's metadata does not say what an extrinsic holds")
+        return None
     return Form(address, signature, call, {0: extensions})
 
 
@@ -216,7 +220,9 @@ def _skip_reference(cursor: Cursor, version: int) -> None:
     """An enum of calls, events or errors; of each of its variants, whether it is deprecated."""
     cursor.compact()
     if version >= 16:
-        _many(cursor, lambda c: (c.byte(), _skip_deprecation(c, version)))
+        for _ in range(cursor.compact()):
+            cursor.byte()
+            _skip_deprecation(cursor, version)
 
 
 def _skip_deprecation(cursor: Cursor, version: int) -> None:
