@@ -113,7 +113,7 @@ async def test_referenda_are_decoded_and_an_upgrade_stands_out(runner: Runner, c
     chain.put("Referenda", "ReferendumInfoFor", 2, {"Rejected": 77})
     found = await texts(runner(), "governance", "referenda")
     assert [grade for grade, _, _ in found] == ["medium", "low", "low", "low"]
-    assert "referendum 3 on track 1, being decided: Utility.batch; ayes 300 (75.0 % of the votes)" in found[0][2]
+    assert "referendum 3 on track 1, being decided: Utility.batch (System.set_code); ayes 300 (75.0 % of the votes)" in found[0][2]
     assert any("no pallet Preimage" in text for _, _, text in found) and found[-1][2] == "referendum 2: rejected at block 77"
     assert [text for _, _, text in await texts(runner(), "governance", "runtime_upgrades") if "referendum 3" in text]
 
@@ -141,8 +141,9 @@ async def test_pallets_that_are_not_there_are_said(runner: Runner, chain: SmallC
     bare.pallet("System", {"Events": (bare.list(byte), None, "", b"\0")})
     chain.metadata = bare.metadata(byte)
     for role, task, what in (("economics", "rewards", "Staking"), ("governance", "referenda", "Referenda")):
-        assert (await texts(runner(), role, task)) == [("low", "chain main", (await texts(runner(), role, task))[0][2])]
-        assert f"no pallet {what}" in (await texts(runner(), role, task))[0][2]
+        found = [(grade, about, text) for grade, about, text in await texts(runner(), role, task) if "missed votes" not in text]
+        assert [(grade, about) for grade, about, _ in found] == [("low", "chain main")]
+        assert f"no pallet {what}" in found[0][2]
 
 
 def test_the_number_in_a_head() -> None:

@@ -22,6 +22,7 @@ from typing import Any
 PACKAGES = ("@acala-network/chopsticks@1.1.0", "@substrate/connect-known-chains@1.10.3")
 SPEC = "rococo_v2_2_asset_hub"
 """The one specification among the known chains that holds its runtime and raw genesis, so that nothing is fetched from a network."""
+SIGNED = "0xdeadbeef" + "cd" * 60
 READY_WITHIN_S = 60.0
 
 _WRITE_SPEC = f"import('@substrate/connect-known-chains').then(k => require('fs').writeFileSync('spec.json', k.{SPEC}))"
@@ -53,11 +54,15 @@ def install() -> None:
 
 
 @contextlib.asynccontextmanager
-async def running(port: int, log: Path) -> AsyncIterator[str]:
-    """Runs a chain of its own, at block 0 or 1, until the context ends; gives its address. Blocks are made by `dev_newBlock` alone."""
+async def running(port: int, log: Path, spec: Path | None = None) -> AsyncIterator[str]:
+    """Runs a chain of its own, at block 0 or 1, until the context ends; gives its address. Blocks are made by `dev_newBlock` alone.
+
+    spec: of another chain than Asset Hub. A signature that is `SIGNED` is anybody's.
+    """
     place = folder()
     program = place / "node_modules" / "@acala-network" / "chopsticks" / "chopsticks.cjs"
-    options = (f"--chain-spec={place / 'spec.json'}", f"--port={port}", "--host=127.0.0.1", "--build-block-mode=Manual")
+    options = (f"--chain-spec={spec or place / 'spec.json'}", f"--port={port}", "--host=127.0.0.1", "--build-block-mode=Manual")
+    options += ("--mock-signature-host",)
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             "node", str(program), *options, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT

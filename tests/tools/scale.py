@@ -7,7 +7,7 @@ from typing import Any
 
 from gizzi.readers.metadata import HASHERS
 from gizzi.readers.runtime import Runtime
-from gizzi.readers.scale import PRIMITIVES, Call, Types
+from gizzi.readers.scale import PRIMITIVES, Call, Kind, Types
 
 
 def compact(value: int) -> bytes:
@@ -76,13 +76,82 @@ def _enum(types: Types, number: int, value: Any) -> bytes:
     return bytes([index]) + (_fields(types, variant.fields, inside) if variant.fields else b"")
 
 
+def blank(types: Types, number: int, depth: int = 0) -> Any:
+    """The plainest value of a type: 0, nothing, the first variant that holds the least."""
+    kind = types.kind(number)
+    assert depth < 64, "a type that holds itself"
+    match kind.shape:
+        case "primitive":
+            return {"str": "", "bool": False}.get(kind.primitive, 0)
+        case "compact":
+            return 0
+        case "bits":
+            return "0x"
+        case "list":
+            return "0x" if types.is_byte(kind.of[0]) else []
+        case "array":
+            return "0x" + "00" * kind.length if types.is_byte(kind.of[0]) else [blank(types, kind.of[0], depth + 1)] * kind.length
+        case "enum" if kind.path != ("Option",):
+            variant = min(kind.variants.values(), key=lambda one: len(one.fields))
+            return {variant.name: _blank_fields(types, variant.fields, depth)} if variant.fields else variant.name
+        case "enum":
+            return None
+    return _blank_fields(types, tuple(zip(kind.names or (None,) * len(kind.of), kind.of, strict=True)), depth)
+
+
+def filled(types: Types, number: int, value: Any, depth: int = 0) -> Any:
+    """`value` with the fields that it leaves out as plain as can be, at any depth. What it says is kept."""
+    kind = types.kind(number)
+    if isinstance(value, Mapping) and kind.shape == "struct":
+        if kind.names == (None,):
+            return filled(types, kind.of[0], value, depth + 1)
+        unknown = set(value) - set(kind.names)
+        assert not unknown, f"{'.'.join(kind.path)} has no {unknown}, but {kind.names}"
+        return {
+            name: filled(types, of, value[name], depth + 1) if name in value else blank(types, of)
+            for name, of in zip(kind.names, kind.of, strict=True)
+        }
+    if kind.shape == "enum" and number != types.call:
+        return _filled_enum(types, kind, value, depth)
+    if isinstance(value, list) and kind.shape in ("list", "array"):
+        return [filled(types, kind.of[0], one, depth + 1) for one in value]
+    if isinstance(value, list) and kind.shape == "struct" and kind.names == (None,):
+        return filled(types, kind.of[0], value, depth + 1)
+    return value
+
+
+def _filled_enum(types: Types, kind: Kind, value: Any, depth: int) -> Any:
+    if kind.path == ("Option",):
+        some = next(one for one in kind.variants.values() if one.fields)
+        return None if value is None else filled(types, some.fields[0][1], value, depth + 1)
+    name, inside = next(iter(value.items())) if isinstance(value, Mapping) else (value, None)
+    variant = next((one for one in kind.variants.values() if one.name == name), None)
+    assert variant is not None, f"{'.'.join(kind.path)} has no {name}"
+    if not variant.fields:
+        return name
+    if variant.fields[0][0] is None:
+        return {name: filled(types, variant.fields[0][1], inside, depth + 1) if len(variant.fields) == 1 and inside is not None else
+                inside if inside is not None else _blank_fields(types, variant.fields, depth)}  # fmt: skip
+    given = inside or {}
+    unknown = set(given) - {one for one, _ in variant.fields}
+    assert not unknown, f"{name} has no {unknown}, but {[one for one, _ in variant.fields]}"
+    return {name: {str(one): filled(types, of, given[one], depth + 1) if one in given else blank(types, of) for one, of in variant.fields}}
+
+
+def _blank_fields(types: Types, fields: Sequence[tuple[str | None, int]], depth: int) -> Any:
+    values = [blank(types, of, depth + 1) for _, of in fields]
+    if len(fields) == 1 and fields[0][0] is None:
+        return values[0]
+    return {name: value for (name, _), value in zip(fields, values, strict=True)} if fields and fields[0][0] is not None else values
+
+
 def stored(runtime: Runtime, pallet: str, item: str, value: Any) -> str:
     """A storage value as a node gives it."""
     return "0x" + encode(runtime._types, runtime._item(pallet, item).value, value).hex()
 
 
 def events(runtime: Runtime, *said: tuple[int | None, str, str, Any]) -> str:
-    """System.Events of (extrinsic or None, pallet, name, fields; None for none)."""
+    """System.Events of (extrinsic or None, pallet, name, fields). Fields left out are the plainest; all of them where `fields` is None."""
     records = [
         {
             "phase": "Finalization" if place is None else {"ApplyExtrinsic": place},
@@ -91,7 +160,8 @@ def events(runtime: Runtime, *said: tuple[int | None, str, str, Any]) -> str:
         }
         for place, pallet, name, fields in said
     ]
-    return stored(runtime, "System", "Events", records)
+    kind = runtime._item("System", "Events").value
+    return "0x" + encode(runtime._types, kind, filled(runtime._types, kind, records)).hex()
 
 
 def unsigned(runtime: Runtime, call: Call) -> str:
@@ -99,10 +169,19 @@ def unsigned(runtime: Runtime, call: Call) -> str:
 
 
 def signed(runtime: Runtime, signer: str, call: Call, *, extra: Any, signature: Any = None) -> str:
-    types, parts = runtime._types, runtime._metadata.extrinsic
-    given = {"Address": {"Id": signer}, "Signature": signature or {"Sr25519": "0x" + "00" * 64}, "Extra": extra, "Call": call}
-    body = b"\x84" + b"".join(encode(types, parts[name] or 0, value) for name, value in given.items())
+    """extra: a value for each extension of the chain's extrinsics."""
+    types, form = runtime._types, runtime._form()
+    given = [(form.address, {"Id": signer}), (form.signature, signature or {"Sr25519": "0x" + "00" * 64})]
+    given += [*zip(form.extensions[0], extra, strict=True), (form.call, call)]
+    body = b"\x84" + b"".join(encode(types, kind, value) for kind, value in given)
     return _extrinsic(body)
+
+
+def extra(runtime: Runtime, nonce: int = 0) -> list[Any]:
+    """For `signed`: immortal, no tip, that nonce."""
+    kinds = runtime._form().extensions[0]
+    named = [(runtime._types.kind(kind).path[-1:], kind) for kind in kinds]
+    return [nonce if path == ("CheckNonce",) else blank(runtime._types, kind) for path, kind in named]
 
 
 def _extrinsic(body: bytes) -> str:

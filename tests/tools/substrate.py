@@ -11,8 +11,6 @@ from gizzi.readers.runtime import Runtime
 from gizzi.readers.scale import Call
 from tools import scale
 
-EXTRA: list[Any] = []
-
 
 def small_metadata() -> str:
     """System, Balances, Sudo, Proxy, Session, Staking, Referenda and Utility, each as far as roles read it."""
@@ -111,7 +109,9 @@ def key(seed: int) -> str:
 
 
 class SmallChain:
-    """A node of it: `rpc` as a Reach's node answers. Block 0 is its genesis; storage is the same at every block."""
+    """A node of it: `rpc` as a Reach's node answers. Block 0 is its genesis; storage is the same at every block.
+
+    metadata: of another runtime, such as a real one."""
 
     def __init__(self, metadata: str = METADATA) -> None:
         self.metadata = metadata
@@ -124,7 +124,9 @@ class SmallChain:
     def add(self, *extrinsics: tuple[str | None, Call], events: Sequence[tuple[int | None, str, str, Any]] = ()) -> int:
         """A block. signer None: unsigned."""
         raw = [
-            scale.unsigned(self.runtime, call) if signer is None else scale.signed(self.runtime, signer, call, extra=EXTRA)
+            scale.unsigned(self.runtime, call)
+            if signer is None
+            else scale.signed(self.runtime, signer, call, extra=scale.extra(self.runtime))
             for signer, call in extrinsics
         ]
         well = [(place, "System", "ExtrinsicSuccess", None) for place in range(len(raw))]
@@ -134,6 +136,11 @@ class SmallChain:
     def put(self, pallet: str, item: str, *keys_and_value: Any) -> None:
         *keys, value = keys_and_value
         self.storage[self.runtime.key(pallet, item, *keys)] = scale.stored(self.runtime, pallet, item, value)
+
+    def fill(self, pallet: str, item: str, *keys_and_value: Any) -> None:
+        """The same, where `value` names some fields and the others are to be the plainest there are."""
+        *keys, value = keys_and_value
+        self.put(pallet, item, *keys, scale.filled(self.runtime._types, self.runtime._item(pallet, item).value, value))
 
     async def rpc(self, validator: Validator, method: str, *params: Any) -> Any:
         self.calls.append(method)
@@ -158,6 +165,8 @@ class SmallChain:
             case "state_getKeysPaged":
                 prefix, count, start = params[:3]
                 return sorted(k for k in self.storage if k.startswith(prefix) and (start is None or k > start))[:count]
+            case "state_queryStorageAt":
+                return [{"block": params[1], "changes": [[key, self.storage.get(key)] for key in params[0]]}]
             case "system_properties":
                 return {"tokenDecimals": 3, "tokenSymbol": "TST"}
         raise RpcError("Method not found", -32601)

@@ -109,13 +109,21 @@ class Scan:
                 self._attempts.end(key or source)
                 if event.user == "root" or self._tracks.known(source):
                     self._tracks.of(source).accepted(event.user, event.detail, place)
+            case "seen":
+                if key:
+                    self._attempts.seen(key, source, at)
+            case "probe" | "closed" if key and not (source and event.kind == "probe"):
+                if event.kind == "probe":
+                    self._attempts.observe(key, event, place)
+                self._knocked(self._attempts.knock(key, source))
+                self._attempts.end(key)
             case "probe":
                 tried = self._attempts.observe(key, event, place) if key else False
                 self._attempts.end(key or source)
-                if not tried and not is_own(source):
-                    self._tracks.of(source).probe(place)
+                if not tried:
+                    self._knocked((source, place))
             case "closed":
-                self._attempts.end(key or source)
+                self._attempts.end(source)
             case "reverse":
                 self._tracks.of(source).doubtful_name = True
             case "blocked":
@@ -125,6 +133,11 @@ class Scan:
 
     def _attempted(self, attempt: Attempt) -> None:
         self._tracks.of(attempt.source).attempt(attempt)
+
+    def _knocked(self, knock: tuple[str, Place] | None) -> None:
+        """A connection that never tried to log in."""
+        if knock is not None and knock[0] and not is_own(knock[0]):
+            self._tracks.of(knock[0]).probe(knock[1])
 
     def _side(self, event: Event, host: str, place: Place) -> None:
         kind = "sudo" if event.kind.startswith("sudo_") else event.kind

@@ -45,6 +45,7 @@ class _Session:
     pam: int = 0
     tried: int = 0
     place: Place | None = None
+    knocked: Place | None = None
 
 
 class Attempts:
@@ -66,7 +67,7 @@ class Attempts:
                 session.failed += event.times
                 self._tell(Attempt(event.source, event.user, session.unknown, event.times, place))
             case "invalid":
-                session.unknown, session.tried, session.place = True, 1, session.place or place
+                session.unknown, session.tried, session.place = True, 1 if key else session.tried + 1, session.place or place
             case "given_up":
                 session.unknown = session.unknown or event.detail == "invalid"
                 session.tried, session.place = 1, session.place or place
@@ -77,9 +78,27 @@ class Attempts:
                 session.name, session.place = event.source, place
             case "unknown_user":
                 session.unknown = True
+            case "probe" if not event.source:
+                session.knocked = place
             case _:
                 pass
         return bool(session.failed or session.pam or session.tried)
+
+    def seen(self, key: str, source: str, at: float) -> None:
+        """Where a process's connection comes from: if that is elsewhere than before, it is another connection."""
+        session = self._session(key, at)
+        if session.source not in ("", source):
+            self._forget(key)
+            session = self._session(key, at)
+        session.at, session.source = at, source
+
+    def knock(self, key: str, source: str) -> tuple[str, Place] | None:
+        """A connection that never tried to log in, once its source is known (from that process's lines, or the one just read)."""
+        session = self._sessions.get(key)
+        if session is None or session.knocked is None or not (source := source or session.source):
+            return None
+        place, session.knocked = session.knocked, None
+        return None if session.failed or session.pam or session.tried else (source, place)
 
     def _session(self, key: str, at: float) -> _Session:
         session = self._sessions.get(key)

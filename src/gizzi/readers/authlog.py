@@ -1,7 +1,8 @@
 """What a line of a host's log says about logins, privileges, connections and, of a node, misbehaviour.
 
 A message counts only where it begins with the words of the program's source. In OpenSSH's lines the name of the user stands before the
-address, and may itself hold ` from 192.0.2.1 port 22 ssh2`: the address is always the last one of the line.
+address, and may itself hold ` from 192.0.2.1 port 22 ssh2`: the address is the last one of the line that a port follows. (What stands
+behind the address comes from the client in the long dead protocol 1 alone.)
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ EventKind = Literal[
     "pam",  # the same, as PAM tells it: often beside "failed", under another name of the source
     "unknown_user",  # PAM's word that the user of this process does not exist
     "invalid",  # a user that does not exist
+    "seen",  # where a connection comes from; other lines of its process may not say it
     "closed",  # the connection ended before anybody was logged in
     "given_up",  # the same, with the name of the user that was tried
     "accepted",
@@ -36,7 +38,8 @@ MOST_REPEATS = 10_000
 
 
 class Event(NamedTuple):
-    """source: address, name of a host, or peer id; "" where the line names none. detail: how, or a port."""
+    """source: address, name of a host, or peer id; "" where the line names none (of "given_up" and "probe": the connection's, which other
+    lines of the process may tell). detail: how, or a port."""
 
     kind: EventKind
     source: str = ""
@@ -50,15 +53,22 @@ _FROM = r" from (\S{1,255})(?: port [0-9]{1,5})?(?: on \S{1,255}(?: port [0-9]{1
 _END = r"(?: ssh2?[0-9]?)?(?:: .{0,400})?(?: \[preauth\])?\s*$"
 _REPEATED = re.compile(r"message repeated ([0-9]{1,6}) times: \[ ?(.*?)\s?\]\s*$", re.DOTALL)
 _LEVEL = re.compile(r"(?:error|fatal): (?:PAM: )?")
+_BEFORE = re.compile(r"\[ID [0-9]{1,10} [a-z0-9]{1,20}\.[a-z]{1,20}\] |kernel: ?\[ {0,12}[0-9]{1,12}\.[0-9]{1,9}\]:? ")
+"""What Solaris, and a console's log, put in front of a message."""
 
 
-def _failed(found: re.Match[str]) -> Event | None:
+def _failed(found: re.Match[str]) -> Event:
     how, invalid, user, source = found.groups()
     if invalid:
         return Event("invalid", source, user, 1, how)
-    if how in ("publickey", "none", "hostbased"):
-        return None  # a client tries all the keys it has
+    if how in ("publickey", "none"):
+        return Event("seen", source)  # a client tries all the keys it has
     return Event("failed", source, user, 1, how)
+
+
+def _by_pam(found: re.Match[str]) -> Event:
+    invalid, user, source = found.groups()
+    return Event("invalid" if invalid else "failed", source, user, 1, "PAM")
 
 
 def _too_many(found: re.Match[str]) -> Event:
@@ -76,6 +86,19 @@ def _closed(found: re.Match[str]) -> Event:
     return Event("probe" if found[2] else "closed", found[1], detail="closed")
 
 
+_RECEIVED = re.compile(r"Received disconnect" + _FROM + r":\s?([0-9]{1,3}): ?(.{0,400})$")
+
+
+def _received(found: re.Match[str]) -> Event:
+    if found[3].removesuffix(" [preauth]").endswith("Auth fail"):  # JSch's words
+        return Event("given_up", found[1])
+    return Event("probe" if found[3].endswith("[preauth]") else "closed", found[1], detail="closed")
+
+
+def _nameless(found: re.Match[str]) -> Event:
+    return Event("probe")
+
+
 def _authenticating(found: re.Match[str]) -> Event:
     return Event("given_up", found[3], found[2], 1, found[1])
 
@@ -84,8 +107,25 @@ def _probe(found: re.Match[str]) -> Event:
     return Event("probe", found[1])
 
 
+_TRIED = r"Failed (\S{1,60}) for (?:(invalid user |illegal user )|user (?! ?from ))?(.{0,255})"
+_OPENED = re.compile(r"Connection from (\S{1,255}) port [0-9]{1,5}(?: on \S{1,255} port [0-9]{1,5}\b.{0,80})?\s*$")
 _SSHD: dict[str, tuple[tuple[re.Pattern[str], Reader], ...]] = {
-    "Failed": ((re.compile(r"Failed (\S{1,60}) for (invalid user |illegal user )?(.{0,255})" + _FROM + _END), _failed),),
+    "Failed": (
+        (re.compile(_TRIED + r" from (\S{1,255}) port [0-9]{1,5}(?: on \S{1,255}(?: port [0-9]{1,5})?)?" + _END), _failed),
+        (re.compile(_TRIED + _FROM + _END), _failed),
+    ),
+    **dict.fromkeys(
+        ("Authentication", "authentication"),
+        (
+            (
+                re.compile(
+                    r"[Aa]uthentication (?:failure|error) for (invalid user |illegal user )?"
+                    r"(.{0,255}) from (\S{1,255})(?: via \S{1,255})?\s*$"
+                ),
+                _by_pam,
+            ),
+        ),
+    ),
     "Accepted": (
         (
             re.compile(r"Accepted (\S{1,60}) for (.{0,255}) from (\S{1,255}) port [0-9]{1,5}" + _END),
@@ -96,12 +136,30 @@ _SSHD: dict[str, tuple[tuple[re.Pattern[str], Reader], ...]] = {
         ("Invalid", "Illegal"),
         ((re.compile(r"(?:Invalid|Illegal) user (.{0,255}?)" + _FROM + r"\s*$"), lambda m: Event("invalid", m[2], m[1], 0)),),
     ),
-    "Connection": ((_AUTHENTICATING, _authenticating), (_CLOSED, _closed)),
+    "Connection": ((_AUTHENTICATING, _authenticating), (_CLOSED, _closed), (_OPENED, lambda m: Event("seen", m[1]))),
+    "SSH:": ((re.compile(r"SSH: Server;Ltype: \w{1,20};Remote: ([0-9a-fA-F.:]{2,60})-[0-9]{1,5};"), lambda m: Event("seen", m[1])),),
     "Disconnected": ((_AUTHENTICATING, _authenticating), (_CLOSED, _closed)),
     "Disconnecting": ((_AUTHENTICATING, _authenticating),),
-    "Received": ((re.compile(r"Received disconnect" + _FROM + r":\s?[0-9]{1,3}: ?.{0,400}$"), lambda m: Event("closed", m[1])),),
+    "Disconnecting:": (
+        (
+            re.compile(r"Disconnecting: Too many authentication failures(?: for (invalid user )?(.{0,255}?))?(?: \[preauth\])?\s*$"),
+            lambda m: Event("given_up", "", m[2] or "", 1, "invalid" if m[1] else ""),
+        ),
+    ),
+    "Read": ((re.compile(r"Read from socket failed: Connection (?:reset|timed out|closed)"), _nameless),),
+    "kex_exchange_identification:": ((re.compile(r"kex_exchange_identification: "), _nameless),),
+    "no": ((re.compile(r"no matching .{1,60} found: client "), _nameless),),
+    "Received": ((_RECEIVED, _received),),
     "maximum": ((re.compile(r"maximum authentication attempts exceeded for (invalid user )?(.{0,255})" + _FROM + _END), _too_many),),
-    "User": ((re.compile(r"User (.{0,255}?)" + _FROM + r" not allowed because .{0,200}$"), lambda m: Event("invalid", m[2], m[1], 0)),),
+    "User": (
+        (
+            re.compile(
+                r"User not known to the underlying authentication module for (invalid user |illegal user )(.{0,255}) from (\S{1,255})\s*$"
+            ),
+            _by_pam,
+        ),
+        (re.compile(r"User (.{0,255}?)" + _FROM + r" not allowed because .{0,200}$"), lambda m: Event("invalid", m[2], m[1], 0)),
+    ),
     "ROOT": (
         (re.compile(r"(ROOT) LOGIN REFUSED FROM (\S{1,255}).{0,100}$"), lambda m: Event("failed", m[2], "root", 1, "refused")),
         (re.compile(r"ROOT LOGIN\s+ON (\S{1,60})"), lambda m: Event("console_root", m[1], "root")),
@@ -113,7 +171,10 @@ _SSHD: dict[str, tuple[tuple[re.Pattern[str], Reader], ...]] = {
     "Address": ((re.compile(r"Address (\S{1,60}) maps to "), lambda m: Event("reverse", m[1])),),
     "Did": ((re.compile(r"Did not receive identification string" + _FROM + r"\s*$"), _probe),),
     "Bad": ((re.compile(r"Bad protocol version identification .{0,1000}" + _FROM + r"\s*$"), _probe),),
-    "Unable": ((re.compile(r"Unable to negotiate with (\S{1,255}) port [0-9]{1,5}: no matching "), _probe),),
+    "Unable": (
+        (re.compile(r"Unable to negotiate with (\S{1,255}) port [0-9]{1,5}: no matching "), _probe),
+        (re.compile(r"Unable to negotiate a key exchange method"), _nameless),
+    ),
     "banner": ((re.compile(r"banner exchange: Connection" + _FROM + r": invalid format"), _probe),),
     "Protocol": ((re.compile(r"Protocol major versions differ for (\S{1,255})(?: port [0-9]{1,5})?: "), _probe),),
     "Timeout": ((re.compile(r"Timeout before authentication for (?:connection from )?(\S{1,255})"), _probe),),
@@ -123,8 +184,8 @@ _SSHD: dict[str, tuple[tuple[re.Pattern[str], Reader], ...]] = {
     "connection": ((re.compile(r"connection from (\S{1,255}) \(.{0,255}\) at "), lambda m: Event("probe", m[1], detail="ftp")),),
 }
 _PAM = re.compile(
-    r"(?:pam_[a-z]{1,20}\((\w{1,40})(?::auth)?\): )?(?:PAM ([0-9]{1,6}) more )?authentication failures?; "
-    r"logname=(\S{0,80}) uid=(\S{0,10}) euid=\S{0,10} tty=\S{0,80} ruser=(\S{0,255}) rhost=(\S{0,255})(?:\s+user=(.{0,255}?))?\s*$"
+    r"(?:\(?pam_[a-z]{1,20}\)?(?:\((\w{1,40})(?::auth)?\))?:? )?(?:PAM ([0-9]{1,6}) more )?authentication failures?; "
+    r"logname=(\S{0,80}) uid=(\S{0,10}) euid=\S{0,10} tty=\S{0,80} ruser=(.{0,255}?) rhost=(\S{0,255})(?:\s+user=(.{0,255}?))?\s*$"
 )
 _UNKNOWN = re.compile(r"(?:pam_[a-z]{1,20}\(\w{1,40}(?::auth)?\): )?check pass; user unknown")
 _OTHERS: tuple[tuple[re.Pattern[str], Reader], ...] = (
@@ -183,6 +244,9 @@ def event_of(parts: Parts) -> Event | None:
 
 
 def _sshd(message: str) -> Event | None:
+    if message.startswith(("[ID ", "kernel:")):
+        before = _BEFORE.match(message)
+        message = message[before.end() :] if before else message
     if message.startswith(("error: ", "fatal: ")):
         level = _LEVEL.match(message)
         message = message[level.end() :] if level else message

@@ -29,16 +29,22 @@ class Parts(NamedTuple):
 
 
 _STAMP = (
-    r"([A-Z][a-z]{2} [ 0-9][0-9](?: [0-9]{4})? [0-9:]{8}(?:\.[0-9]{1,9})?"
+    r"([A-Z][a-z]{2} (?:[ 0-9][0-9]|[1-9])(?: [0-9]{4})? [0-9:]{8}(?:\.[0-9]{1,9})?"
     r"|(?:[A-Z][a-z]{2} )?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:]{8}(?:[.,][0-9]{1,9})?(?:Z|[+-][0-9]{2}:?[0-9]{2}| [A-Z]{3,5}(?= ))?"
     r"|[0-9]{9,12}\.[0-9]{1,9})"
 )
 _TAG = r"([A-Za-z_./][^\s\[\]:]{0,79})(?:\[([0-9]{1,10})\])?: ?(.*)"
 _HEAD = re.compile(_STAMP + r" (?:([^\s:\[\]]{1,255}|[0-9a-f:]{3,45}) )?(?: ?-- ?)?" + _TAG, re.DOTALL)
 _BARE = re.compile(_STAMP + r"\s+(.*)", re.DOTALL)
-_IDENT = re.compile(r"((?:sshd|sudo|su|login|kernel|vsftpd|dovecot)[\w().-]{0,30})(?:\[([0-9]{1,10})\])?: ?(.*)", re.DOTALL)
+_IDENT = re.compile(
+    r"(?:([\w.:-]{1,255}) (?=[a-z-]{2,20}\[[0-9]))?"  # a host alone in front: only with a process id behind the name
+    r"((?:sshd|sudo|su|login|kernel|vsftpd|dovecot)[\w().-]{0,30})(?:\[([0-9]{1,10})\])?: ?(.*)",
+    re.DOTALL,
+)
+_BRACKETED = re.compile(r"\[(sshd|sudo|su)\]:? (.*)", re.DOTALL)
 _PRIORITY = re.compile(r"<[0-9]{1,3}>")
-_RFC5424 = re.compile(r"1 (\S{1,40}) (\S{1,255}) (\S{1,80}) (\S{1,80}) \S{1,80} (?:-|\[.{0,2000}?\]) ?(.*)", re.DOTALL)
+_STRUCTURED = r"(?:-|(?:\[[^]\s]{1,80}(?: [^]\s=\"]{1,80}=\"(?:[^\"\\]|\\.){0,1000}\")*\])+)"
+_RFC5424 = re.compile(r"1 (\S{1,40}) (\S{1,255}) (\S{1,80}) (\S{1,80}) \S{1,80} " + _STRUCTURED + r" ?(.*)", re.DOTALL)
 
 
 def split_line(line: str) -> Parts | None:
@@ -60,10 +66,12 @@ def split_line(line: str) -> Parts | None:
         return Parts(stamp, host, _program(program), pid, message)
     bare = _BARE.match(line)
     if bare:
-        return Parts(bare[1], "", "", "", bare[2])
+        named = _BRACKETED.match(bare[2])
+        return Parts(bare[1], "", named[1], "", named[2]) if named else Parts(bare[1], "", "", "", bare[2])
     ident = _IDENT.match(line)
     if ident:
-        return Parts("", "", _program(ident[1]), ident[2] or "", ident[3])
+        host, program, pid, message = ident.groups("")
+        return Parts("", host, _program(program), pid, message)
     return Parts("", "", "", "", line) if line.strip() else None
 
 
@@ -129,6 +137,8 @@ class Times:
             return float(stamp)
         if stamp[8] == "-":  # a weekday in front
             return self._iso(stamp[4:])
+        if stamp[5] == " ":  # a day of one digit without the usual blank before it
+            return self._read(f"{stamp[:4]} {stamp[4:]}")
         words = stamp.split()
         hour = self._local(int(words[2]), _MONTHS[words[0]], int(words[1]), int(words[3][:2]))
         return hour + int(words[3][3:5]) * 60 + float(words[3][6:])

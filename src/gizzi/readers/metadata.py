@@ -1,4 +1,5 @@
-"""Reads a runtime's metadata, version 14, which is what `state_getMetadata` gives: its types, and what its pallets store and announce."""
+"""Reads a runtime's metadata: its types, and what its pallets store and announce. `state_getMetadata` gives version 14; 15 and 16, which
+runtimes also have, are read too."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import TypeVar
 from gizzi.errors import SourceError
 from gizzi.readers.scale import PRIMITIVES, Cursor, Kind, Types, Variant
 
-VERSION = 14
+VERSIONS = (14, 15, 16)
 MAX_BYTES = 4_000_000
 HASHERS = ("Blake2_128", "Blake2_256", "Blake2_128Concat", "Twox128", "Twox256", "Twox64Concat", "Identity")
 _Read = TypeVar("_Read")
@@ -34,12 +35,23 @@ class Pallet:
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """The types of what an extrinsic holds. extensions: those of the data between signature and call, by the version it names (0 where
+    it names none)."""
+
+    address: int
+    signature: int
+    call: int
+    extensions: dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Metadata:
-    """extrinsic: the types of its address, signature, extra data and call."""
+    """extrinsic: None where the runtime does not say what one holds."""
 
     types: Types
     pallets: dict[str, Pallet]
-    extrinsic: dict[str, int | None]
+    extrinsic: Form | None
 
 
 def read_metadata(data: bytes) -> Metadata:
@@ -48,13 +60,51 @@ def read_metadata(data: bytes) -> Metadata:
     if len(data) > MAX_BYTES or cursor.take(4) != b"meta":
         raise SourceError("unreadable", "the runtime's metadata is none")
     version = cursor.byte()
-    if version != VERSION:
-        raise SourceError("unreadable", f"the runtime's metadata has version {version}; {VERSION} can be read")
+    if version not in VERSIONS:
+        known = ", ".join(map(str, VERSIONS))
+        raise SourceError("unreadable", f"the runtime's metadata has version {version}; these can be read: {known}")
     types = Types(dict(_many(cursor, _kind)))
-    pallets = _many(cursor, _pallet)
-    extrinsic = types.kind(cursor.compact()).params
-    types.call = extrinsic.get("Call")
-    return Metadata(types, {pallet.name: pallet for pallet in pallets}, extrinsic)
+    pallets = _many(cursor, lambda c: _pallet(c, version))
+    form = _form_14(cursor, types) if version == 14 else _form_15(cursor) if version == 15 else _form_16(cursor)
+    types.call = None if form is None else form.call
+    return Metadata(types, {pallet.name: pallet for pallet in pallets}, form)
+
+
+def _form_14(cursor: Cursor, types: Types) -> Form | None:
+    """What the extrinsic's type says of its parts, and the list of its extensions. Chains that speak Ethereum too wrap the type once."""
+    kind = types.kind(cursor.compact())
+    if "Call" not in kind.params and kind.shape == "struct" and len(kind.of) == 1:
+        kind = types.kind(kind.of[0])
+    cursor.byte()  # the extrinsic's version
+    extensions = tuple(_many(cursor, _extension))
+    address, signature, call = (kind.params.get(name) for name in ("Address", "Signature", "Call"))
+    if address is None or signature is None or call is None:
+        return None
+    return Form(address, signature, call, {0: extensions})
+
+
+def _form_15(cursor: Cursor) -> Form:
+    cursor.byte()
+    address, call, signature, _ = (cursor.compact() for _ in range(4))  # the last: all extensions as one type
+    return Form(address, signature, call, {0: tuple(_many(cursor, _extension))})
+
+
+def _form_16(cursor: Cursor) -> Form:
+    _many(cursor, Cursor.byte)
+    address, call, signature = (cursor.compact() for _ in range(3))
+    versions = dict(_many(cursor, lambda c: (c.byte(), _many(c, Cursor.compact))))
+    types = _many(cursor, _extension)
+    if any(place >= len(types) for places in versions.values() for place in places):
+        raise SourceError("unreadable", "the runtime's metadata names an extension of extrinsics that is not there")
+    return Form(address, signature, call, {version: tuple(types[place] for place in places) for version, places in versions.items()})
+
+
+def _extension(cursor: Cursor) -> int:
+    """The type of its data; what is only signed along is not in the extrinsic."""
+    cursor.text()
+    found = cursor.compact()
+    cursor.compact()
+    return found
 
 
 def _many(cursor: Cursor, read: Callable[[Cursor], _Read]) -> list[_Read]:
@@ -120,23 +170,29 @@ def _variant(cursor: Cursor) -> tuple[int, Variant]:
     return index, Variant(name, fields)
 
 
-def _pallet(cursor: Cursor) -> Pallet:
+def _pallet(cursor: Cursor, version: int) -> Pallet:
     name = cursor.text()
-    items = _maybe(cursor, _storage) or {}
+    items = _maybe(cursor, lambda c: _storage(c, version)) or {}
     for _ in ("calls", "events"):
-        _maybe(cursor, Cursor.compact)
-    constants = dict(_many(cursor, _constant))
-    _maybe(cursor, Cursor.compact)  # errors
+        _maybe(cursor, lambda c: _skip_reference(c, version))
+    constants = dict(_many(cursor, lambda c: _constant(c, version)))
+    _maybe(cursor, lambda c: _skip_reference(c, version))  # errors
+    if version >= 16:
+        _many(cursor, _skip_associated)
+        _many(cursor, _skip_view)
     cursor.byte()
+    if version >= 15:
+        _skip_texts(cursor)
+    _skip_deprecation(cursor, version)
     return Pallet(name, items, constants)
 
 
-def _storage(cursor: Cursor) -> dict[str, Item]:
+def _storage(cursor: Cursor, version: int) -> dict[str, Item]:
     prefix = cursor.text()
-    return dict(_many(cursor, lambda c: _item(c, prefix)))
+    return dict(_many(cursor, lambda c: _item(c, prefix, version)))
 
 
-def _item(cursor: Cursor, prefix: str) -> tuple[str, Item]:
+def _item(cursor: Cursor, prefix: str, version: int) -> tuple[str, Item]:
     name, with_default = cursor.text(), cursor.byte() == 1
     hashers: tuple[str, ...] = ()
     key = None
@@ -148,11 +204,45 @@ def _item(cursor: Cursor, prefix: str) -> tuple[str, Item]:
     value = cursor.compact()
     default = cursor.take(cursor.compact())
     _skip_texts(cursor)
+    _skip_deprecation(cursor, version)
     return name, Item(prefix, value, key, hashers, default if with_default else None)
 
 
-def _constant(cursor: Cursor) -> tuple[str, tuple[int, bytes]]:
+def _constant(cursor: Cursor, version: int) -> tuple[str, tuple[int, bytes]]:
     name, kind = cursor.text(), cursor.compact()
     value = cursor.take(cursor.compact())
     _skip_texts(cursor)
+    _skip_deprecation(cursor, version)
     return name, (kind, value)
+
+
+def _skip_reference(cursor: Cursor, version: int) -> None:
+    """An enum of calls, events or errors; of each of its variants, whether it is deprecated."""
+    cursor.compact()
+    if version >= 16:
+        for _ in range(cursor.compact()):
+            cursor.byte()
+            _skip_deprecation(cursor, version)
+
+
+def _skip_deprecation(cursor: Cursor, version: int) -> None:
+    """No, yes, or yes with a note and perhaps since when; of items in general, since version 16."""
+    if version >= 16 and cursor.byte() == 2:
+        cursor.text()
+        _maybe(cursor, Cursor.text)
+
+
+def _skip_associated(cursor: Cursor) -> None:
+    cursor.text()
+    cursor.compact()
+    _skip_texts(cursor)
+
+
+def _skip_view(cursor: Cursor) -> None:
+    """A function that reads a pallet: hash, name, what it takes and gives."""
+    cursor.take(32)
+    cursor.text()
+    _many(cursor, lambda c: (c.text(), c.compact()))
+    cursor.compact()
+    _skip_texts(cursor)
+    _skip_deprecation(cursor, 16)

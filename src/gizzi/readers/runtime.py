@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any
 
 from gizzi.errors import SourceError
-from gizzi.readers.metadata import Item, read_metadata
+from gizzi.readers.metadata import Form, Item, read_metadata
 from gizzi.readers.scale import Call, Cursor
 from gizzi.readers.xxh64 import twox
 
@@ -100,34 +100,33 @@ class Runtime:
         length, first = cursor.compact(), cursor.byte()
         if length != len(cursor.data) - cursor.at + 1:
             raise SourceError("unreadable", "the extrinsic is not as long as it says")
-        signer = None
+        form, signer, version = self._form(), None, 0
         if first >> 6 == _SIGNED:
-            signer = account(self._part("Address", cursor))
-            self._part("Signature", cursor)
+            signer = account(self._types.decode(form.address, cursor))
+            self._types.decode(form.signature, cursor)
         elif first >> 6 == _GENERAL:
-            cursor.byte()
+            version = cursor.byte()
         if first >> 6:
-            self._part("Extra", cursor)
-        call = self._part("Call", cursor)
+            if version not in form.extensions:
+                raise SourceError("unreadable", f"the runtime does not say what an extrinsic's extensions of version {version} are")
+            for kind in form.extensions[version]:
+                self._types.decode(kind, cursor)
+        call = self._types.decode(form.call, cursor)
         if not isinstance(call, Call) or cursor.at != len(cursor.data):
             raise SourceError("unreadable", "the extrinsic does not hold one call")
         return Extrinsic(call, signer)
 
     def call(self, raw: object) -> Call:
         """One call by itself, as a proposal holds it."""
-        kind = self._types.call
-        if kind is None:
-            raise SourceError("unreadable", "the runtime does not say what its calls are")
-        found = self._types.decode_all(kind, raw_bytes(raw))
+        found = self._types.decode_all(self._form().call, raw_bytes(raw))
         if not isinstance(found, Call):
             raise SourceError("unreadable", "this is no call")
         return found
 
-    def _part(self, name: str, cursor: Cursor) -> Any:
-        kind = self._metadata.extrinsic.get(name)
-        if kind is None:
-            raise SourceError("unreadable", f"the runtime does not say what an extrinsic's {name} is")
-        return self._types.decode(kind, cursor)
+    def _form(self) -> Form:
+        if self._metadata.extrinsic is None:
+            raise SourceError("unreadable", "the runtime does not say what an extrinsic holds")
+        return self._metadata.extrinsic
 
     def _item(self, pallet: str, item: str) -> Item:
         found = self._metadata.pallets.get(pallet)

@@ -76,9 +76,20 @@ class ChainReader:
                 raise SourceError("unreadable", f"{pallet}.{item} has more than {most} entries")
             if len(page) < PAGE:
                 break
-        values = [await self.call("state_getStorage", key, self.head_hash) for key in keys]
-        kept = [(key, raw) for key, raw in zip(keys, values, strict=True) if raw is not None]
-        return [(self.runtime.keys_of(pallet, item, key), self.runtime.value(pallet, item, raw)) for key, raw in kept]
+        return [
+            (self.runtime.keys_of(pallet, item, key), self.runtime.value(pallet, item, raw))
+            for start in range(0, len(keys), PAGE)
+            for key, raw in await self._many(keys[start : start + PAGE])
+        ]
+
+    async def _many(self, keys: list[str]) -> list[tuple[str, str]]:
+        """What is stored there, in one call; without those where nothing is."""
+        said = await self.call("state_queryStorageAt", keys, self.head_hash)
+        changes = said[0].get("changes") if isinstance(said, list) and said and isinstance(said[0], Mapping) else None
+        if not isinstance(changes, list):
+            raise SourceError("unreadable", f"validator {self.validator.number} does not say what it has stored")
+        pairs = [pair for pair in changes if isinstance(pair, list) and len(pair) == 2]
+        return [(key, raw) for key, raw in pairs if key in keys and isinstance(raw, str)]
 
     async def block(self, number: int, *, one_runtime: bool = True) -> Block:
         """one_runtime: the runtime is known not to have changed; otherwise it is asked which one wrote this block."""
@@ -112,8 +123,9 @@ class ChainReader:
         return address(account, prefix if isinstance(prefix, int) else ANY_NETWORK) if isinstance(account, str) else "an unknown account"
 
     def stashes(self) -> dict[str, Validator]:
-        """Public key -> our validator, of those whose stash a label names."""
-        named = [(public_key(v.labels[STASH]), v) for v in self.scene.validators if v.chain == self.chain.id and STASH in v.labels]
+        """Public key -> our validator, of those whose stash a label names; where a chain does its parent's staking, the parent's too."""
+        chains = {self.chain.id} | ({self.chain.parent} if self.runtime.has("StakingRcClient") else set())
+        named = [(public_key(v.labels[STASH]), v) for v in self.scene.validators if v.chain in chains and STASH in v.labels]
         return {key: validator for key, validator in named if key is not None}
 
 

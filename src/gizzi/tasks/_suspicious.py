@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, Literal
 
@@ -38,6 +38,18 @@ _PAYEE_CALLS = {
     "Staking.set_payee": "changed where its rewards go",
     "Staking.update_payee": "changed where its rewards go",
     "Staking.set_controller": "changed its controller",
+}
+_INSIDE_FAILED = ("Utility.BatchInterrupted", "Utility.ItemFailed")
+_WRAPPERS = ("Proxy", "RemoteProxyRelayChain", "Multisig", "Sudo", "Utility")
+DOUBT = " (a call inside that extrinsic failed, perhaps this one)"
+_OFFENCES = {
+    "Offences.Offence": "an offence was reported",
+    "Staking.SlashReported": "an offence was reported",
+    "Staking.OffenceReported": "an offence was reported",
+    "Staking.SlashComputed": "a slash was computed",
+    "Staking.Slashed": "it was slashed",
+    "Staking.Slash": "it was slashed",
+    "Session.ValidatorDisabled": "it was disabled for the rest of the era, for an offence",
 }
 _ROOT = {
     "Sudo.KeyChanged": "the sudo key was changed",
@@ -76,10 +88,19 @@ def sights(block: Block) -> list[Sight]:
     """All but transfers and bursts, which show over several blocks."""
     found = [sight for event in block.events for sight in _of_event(block, event)]
     failed = {event.extrinsic for event in block.events if event.title == "System.ExtrinsicFailed"}
+    doubtful = {event.extrinsic for event in block.events if _inside_failed(event)}
     for place, extrinsic in enumerate(block.extrinsics):
         if extrinsic is not None and place not in failed:
-            found += [sight for actor, call in acts(extrinsic.call, extrinsic.signer) for sight in _of_call(block, actor, call)]
+            for actor, call in acts(extrinsic.call, extrinsic.signer):
+                doubt = DOUBT if place in doubtful and call is not extrinsic.call else ""
+                found += [replace(sight, text=sight.text + doubt) for sight in _of_call(block, actor, call)]
     return found
+
+
+def _inside_failed(event: Event) -> bool:
+    """Whether a call inside another came to nothing, though the extrinsic as a whole is told as done."""
+    result = next((event.fields[name] for name in ("result", "sudo_result", "0") if name in event.fields), None)
+    return event.title in _INSIDE_FAILED or (event.pallet in _WRAPPERS and isinstance(result, Mapping) and "Err" in result)
 
 
 def acts(call: Call, actor: str | None, depth: int = 0) -> Iterator[tuple[str | None, Call]]:
@@ -87,8 +108,10 @@ def acts(call: Call, actor: str | None, depth: int = 0) -> Iterator[tuple[str | 
     yield actor, call
     if depth >= DEEPEST:
         return
-    if call.pallet == "Proxy":
+    if call.pallet in ("Proxy", "RemoteProxyRelayChain"):
         actor = account(call.args.get("real"))
+    elif call.title == "Utility.dispatch_as":
+        actor = account(mapping(mapping(call.args.get("as_origin")).get("system")).get("Signed"))
     elif call.title == "Sudo.sudo_as":
         actor = account(call.args.get("who"))
     elif call.pallet in ("Multisig", "Sudo") or call.name == "as_derivative":
@@ -110,6 +133,8 @@ def _of_event(block: Block, event: Event) -> Iterator[Sight]:
         yield sight("sudo", _ROOT[event.title], event.fields.get("who"), grave=True)
     elif event.title == "System.CodeUpdated":
         yield sight("upgrade", "the runtime was replaced")
+    elif event.title == "System.UpgradeAuthorized":
+        yield sight("upgrade", f"a runtime was authorized, by anybody to be applied: {event.fields.get('code_hash')}")
     elif event.title == "Staking.ValidatorPrefsSet":
         commission = mapping(event.fields.get("prefs", event.fields.get("1"))).get("commission")
         share = f"commission {commission / 10_000_000:g} %" if isinstance(commission, int) else "its preferences"
@@ -118,9 +143,9 @@ def _of_event(block: Block, event: Event) -> Iterator[Sight]:
         yield sight("commission", "stopped validating (chilled)", event.fields.get("stash", event.fields.get("0")))
     elif event.title in ("Proxy.ProxyAdded", "Proxy.PureCreated", "Proxy.AnonymousCreated"):
         yield _proxy(event, sight)
-    elif event.title in ("Offences.Offence", "Staking.SlashReported", "Staking.Slashed", "Staking.Slash"):
-        whom = next((event.fields[name] for name in ("validator", "staker", "0") if name in event.fields), None)
-        yield sight("offence", f"{event.title}: an offence was reported", whom, grave=True)
+    elif event.title in _OFFENCES:
+        whom = next((event.fields[name] for name in ("validator", "offender", "staker", "0") if name in event.fields), None)
+        yield sight("offence", f"{event.title}: {_OFFENCES[event.title]}", whom, grave=True)
 
 
 def _proxy(event: Event, sight: Any) -> Sight:

@@ -19,6 +19,7 @@ COST = "cost_usd_month"
 """The label of what a validator's machine costs a month, US$."""
 PERBILL = 10_000_000
 REPORTS = 200
+MOST_VALIDATORS = 10_000
 MONTH_DAYS = 30
 
 
@@ -32,35 +33,37 @@ async def rewards(scene: Scene) -> list[ReportItem]:
         missed = await missed_votes(scene, chain.id)
         try:
             reader = await open_chain(scene, chain)
-            has = reader.runtime.has("Staking")
-            items += await _earned(reader, missed) if has else [without(reader, "Staking", "what validators earn")]
-            if reader.runtime.has("Staking"):
-                items += await _settings(reader, before)
+            items += await _of_chain(reader, before, missed)
         except SourceError as error:
             items.append(unread(chain, "what validators earn", error))
         items += missed.items([v for v in scene.validators if v.chain == chain.id and v.authority], f"chain {chain.id}")
     return items
 
 
+async def _of_chain(reader: ChainReader, before: Mapping[str, str], missed: Missed) -> list[ReportItem]:
+    if await _staking_moved(reader):
+        text = "commission and payee are not known: they stand on its Asset Hub; add that chain with this one as its parent"
+        known = any(chain.parent == reader.chain.id for chain in reader.scene.settings.chains)
+        return [*await _earned(reader, missed), *([] if known else [ReportItem(text, "low", reader.about)])]
+    if not reader.runtime.has("Staking"):
+        return [without(reader, "Staking", "what validators earn")]
+    return [*await _earned(reader, missed), *await _settings(reader, before)]
+
+
 async def _earned(reader: ChainReader, missed: Missed) -> list[ReportItem]:
-    era = mapping(await reader.stored("Staking", "ActiveEra")).get("index")
-    if not isinstance(era, int):
-        return [ReportItem("what validators earn is unknown: no era is active", "medium", reader.about)]
-    said = mapping(await reader.stored("Staking", "ErasRewardPoints", era))
-    points = _points(said.get("individual"))
+    where, span, points = await _points(reader)
     if not points:
-        return [ReportItem(f"nobody has earned points in era {era} yet", "low", reader.about)]
+        return [ReportItem(f"nobody has earned points in {span} yet", "low", reader.about)]
     usual = median(points.values())
-    where = "Staking.ErasRewardPoints"
-    items = [ReportItem(f"era {era}: {len(points)} earned points, {usual:g} at the median", "low", reader.about, ((where, f"era {era}"),))]
+    items = [ReportItem(f"{span}: {len(points)} earned points, {usual:g} at the median", "low", reader.about, ((where, span),))]
     for stash, validator in reader.stashes().items():
         own, about = points.get(stash), f"validator {validator.number}"
-        seen = ((where, f"era {era}: {own if own is not None else 'none'}, median {usual:g}"), *missed.evidence(validator))
+        seen = ((where, f"{span}: {own if own is not None else 'none'}, median {usual:g}"), *missed.evidence(validator))
         if own is None:
-            items.append(ReportItem(f"it has no points in era {era}; whoever is in the set has some", "medium", about, seen))
+            items.append(ReportItem(f"it has no points in {span}; whoever is in the set has some", "medium", about, seen))
         else:
             little = own < LITTLE * Decimal(usual)
-            text = f"{own} points in era {era}, {100 * own / usual if usual else 0:.0f} % of the median"
+            text = f"{own} points in {span}, {100 * own / usual if usual else 0:.0f} % of the median"
             hint = "; look at its votes, its peers and its clock" if little else ""
             items.append(ReportItem(text + hint, "high" if little else "low", about, seen))
     nameless = [v.number for v in reader.scene.validators if v.chain == reader.chain.id and STASH not in v.labels]
@@ -69,7 +72,30 @@ async def _earned(reader: ChainReader, missed: Missed) -> list[ReportItem]:
     return items
 
 
-def _points(individual: Any) -> dict[str, int]:
+async def _points(reader: ChainReader) -> tuple[str, str, dict[str, int]]:
+    """(where they stand, of which span, points by public key). Raises SourceError where no era is active.
+
+    A relay chain whose Asset Hub does the staking counts points of the session alone, and what its own pallet Staking holds is of old.
+    """
+    if await _staking_moved(reader):
+        counted = await reader.entries("StakingAhClient", "ValidatorPoints", most=MOST_VALIDATORS)
+        pairs = [[keys[0], points] for keys, points in counted]
+        return "StakingAhClient.ValidatorPoints", "this session", _by_key(pairs)
+    era = mapping(await reader.stored("Staking", "ActiveEra")).get("index")
+    if not isinstance(era, int):
+        raise SourceError("unreadable", "no era is active")
+    said = mapping(await reader.stored("Staking", "ErasRewardPoints", era))
+    return "Staking.ErasRewardPoints", f"era {era}", _by_key(said.get("individual"))
+
+
+async def _staking_moved(reader: ChainReader) -> bool:
+    """Whether this chain's staking is done on its Asset Hub."""
+    if not reader.runtime.has("StakingAhClient", "Mode"):
+        return False
+    return not reader.runtime.has("Staking") or await reader.stored("StakingAhClient", "Mode") != "Passive"
+
+
+def _by_key(individual: Any) -> dict[str, int]:
     pairs = [pair for pair in individual if isinstance(pair, list) and len(pair) == 2] if isinstance(individual, list) else []
     return {key: points for who, points in pairs if (key := account(who)) and isinstance(points, int)}
 

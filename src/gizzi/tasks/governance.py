@@ -12,7 +12,14 @@ from gizzi.tasks._chain import ChainReader, mapping, number_of, open_chain, unre
 MOST_REFERENDA = 10_000
 LATELY = 20
 """So many decided ones are listed, the newest."""
-UPGRADES = ("set_code", "authorize_upgrade", "apply_authorized_upgrade", "set_code_without_checks")
+UPGRADES = (
+    "set_code",
+    "set_code_without_checks",
+    "authorize_upgrade",
+    "authorize_upgrade_without_checks",
+    "apply_authorized_upgrade",
+    "enact_authorized_upgrade",
+)
 
 
 @task("referenda")
@@ -40,8 +47,9 @@ async def _listed(reader: ChainReader) -> list[ReportItem]:
 
 async def _running(reader: ChainReader, number: int, status: Mapping[str, Any]) -> ReportItem:
     call, why_not = await _call(reader, status.get("proposal"))
-    what = call.title if call is not None else f"a call that is unknown: {why_not}"
-    upgrade = call is not None and any(one.name in UPGRADES for one in _all(call))
+    called = await _called(reader, call) if call is not None else []
+    what = _titles(called) if called else f"a call that is unknown: {why_not}"
+    upgrade = any(one.name in UPGRADES for one in called)
     phase = "being decided" if status.get("deciding") is not None else "waiting for its decision"
     text = f"referendum {number} on track {status.get('track', 'unknown')}, {phase}: {what}; {_tally(status)}"
     for_operators = "; it replaces the runtime: check that your node's version supports it" if upgrade else ""
@@ -85,9 +93,28 @@ async def _noted(reader: ChainReader, lookup: Mapping[str, Any]) -> tuple[Call |
     return (reader.runtime.call(noted), "") if noted is not None else (None, "nobody has noted its preimage")
 
 
+async def _called(reader: ChainReader, call: Call) -> list[Call]:
+    """It and all calls inside it, also what a whitelisted call names by its hash alone, where that is noted."""
+    found = _all(call)
+    for one in [one for one in found if one.title == "Whitelist.dispatch_whitelisted_call"]:
+        try:
+            noted, _ = await _noted(reader, {"hash": one.args.get("call_hash"), "len": one.args.get("call_encoded_len")})
+        except SourceError:
+            continue
+        found += _all(noted) if noted is not None else []
+    return found
+
+
 def _all(call: Call, depth: int = 0) -> list[Call]:
     inner = call.inner() if depth < 12 else []
     return [call, *(deeper for one in inner for deeper in _all(one, depth + 1))]
+
+
+def _titles(called: list[Call]) -> str:
+    """The outermost call, and in parentheses what is inside."""
+    inside = list(dict.fromkeys(one.title for one in called[1:]))
+    listed = ", ".join(inside[:6]) + (f" and {len(inside) - 6} more" if len(inside) > 6 else "")
+    return f"{called[0].title} ({listed})" if inside else called[0].title
 
 
 @task("runtime_upgrades")
@@ -149,7 +176,7 @@ async def _position(reader: ChainReader, number: int) -> list[ReportItem]:
     if call is None:
         against = f"against: what it would do is unknown ({why_not}); nobody should agree to what they cannot read"
         return [*facts, ReportItem(against, "medium", reader.about)]
-    called = _all(call)
+    called = await _called(reader, call)
     shown = ", ".join(dict.fromkeys(one.title for one in called))
     facts.append(ReportItem(f"it would call {shown}", "low", reader.about, (("proposal", str(call.args)[:500]),)))
     tally = mapping(status.get("tally"))
