@@ -26,6 +26,7 @@ FACTS = {
     "maintenance": "a person said that somebody works on it",
 }
 WHEN = {
+    "a_model_says": "the incident was opened by what a model of the role watcher found, and no rule tells of the same",
     "chain_wide": "the cause is an alert of a whole chain",
     "over_budget": "more of the chain's authorities are missing than floor((n - 1) / 3) less `[policy] reserve`",
     "one_validator": "the incident concerns one validator",
