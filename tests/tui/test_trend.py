@@ -55,8 +55,8 @@ def test_lines_begin_filled_with_what_the_watch_kept() -> None:
     trends, now = Trends(), 10_000.0
     times = [now - 300 + 15 * n for n in range(20)]
     columns = {"block_height": [100 + 5 * n for n in range(20)], "finalization_lag": [2] * 20, "peers": [30 + n % 3 for n in range(20)]}
-    trends.take_up(now, times, {"6": columns})
-    trends.add(now, status(198))
+    trends.take_up(now, times, {"6": columns}, status(200))
+    trends.add(now, status(200))
     steps = [step for step in trends.progress(6) if step is not None]
     assert len(steps) >= 45 and set(steps) <= {1, 2, 3}, "two blocks a period, drawn between samples"
     assert len(trends.lag(6)) == KEPT and trends.lag(6)[0] is None, "before the first sample nothing is known"
@@ -72,6 +72,7 @@ def test_lines_begin_filled_with_what_the_watch_kept() -> None:
 )
 def test_whatever_was_kept_is_taken_up(times: list[float], values: list[int | None], now: float) -> None:
     trends = Trends()
+    times = [at for at in times if at <= now]
     trends.take_up(now, times, {6: dict.fromkeys(("block_height", "finalization_lag", "peers"), values[: len(times)])})
     known = {value for value in values[: len(times)] if value is not None}
     assert {value for value in trends.peers(6) if value is not None} <= known
