@@ -52,7 +52,7 @@ class Kept:
         first = int(self.clock.at // 60)
         for minute in range(first, first + round(hours * 60)):
             self.clock.at = minute * 60.0 + 30.0
-            self.past.sample()
+            await self.past.sample()
             if save and minute % 30 == 29:
                 await self.past.save()
             if foresee and minute % 60 == 59:
