@@ -7,7 +7,7 @@ import random
 import pytest
 
 from alerts.build import START, World, both, chain, sets, view
-from gizzi import UNKNOWN
+from gizzi import UNKNOWN, Series, outlook
 from gizzi.alerts.rules import disk, node, resources
 from gizzi.fleet.history import History
 from gizzi.fleet.observation import Collected
@@ -191,6 +191,22 @@ def test_noise_and_slow_growth_are_no_alarm(free):
     """After the first quarter of an hour, in which nobody can tell a compaction from a fill."""
     for end in range(900, 7200, 60):
         assert disk.disk_filling(filled(free, float(end), max(0.0, end - 3600.0)), None) is None
+
+
+def test_what_is_full_within_a_week_by_the_hourly_forecast_is_told_low():
+    points = [(START - 86400 * 2 + 900 * n, 300 * GB - n * 5e8) for n in range(192)]
+
+    def seen(points) -> ValidatorView:
+        v = filled(lambda at, _: 204 * GB, 600)
+        v._history.outlooks = {"disk": outlook(Series("validator 1", "disk", points))}
+        return v
+
+    found = disk.disk_filling(seen(points), None)
+    assert found is None, "two days tell one ahead, and the late end of the interval is not in sight"
+    found = disk.disk_filling(seen([(at, value - 190 * GB) for at, value in points]), None)
+    assert found.severity == "low" and found.text.startswith("the disk is full in about") and "80 %" in found.text
+    assert disk.disk_filling(seen([(at, 300 * GB) for at, _ in points]), None) is None
+    assert disk.disk_filling(seen(points[:5]), None) is None, "too little is known"
 
 
 def test_a_fill_on_a_noisy_disk_is_still_told():

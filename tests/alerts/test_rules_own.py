@@ -21,6 +21,7 @@ CONTRACT = [
     "rpc_down",
     "process_down",
     "peers_low",
+    "peers_falling",
     "best_stalled",
     "finality_stalled",
     "finality_lagging",

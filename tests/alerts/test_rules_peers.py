@@ -7,6 +7,9 @@ import pytest
 from alerts.build import START, World, both, chain, sets, view
 from gizzi import UNKNOWN
 from gizzi.alerts.rules import peers
+from gizzi.fleet.history import History
+from gizzi.fleet.observation import Collected
+from gizzi.fleet.view import ValidatorView
 
 FAULT_AT = 120.0
 
@@ -89,3 +92,46 @@ def test_some_failing_look_ups_are_usual():
         "metrics", authority_discovery_failed_total=lambda t: int(t / 60), authority_discovery_found_total=lambda t: int(t / 20)
     )
     assert world.run(8000).fired == {}
+
+
+def falling(count, for_s, **more) -> ValidatorView:
+    """count: what it shows, by the seconds since it was first seen."""
+    history = History({"peers"})
+    for at in range(0, int(for_s) + 1, 5):
+        history.observe(Collected(1, "metrics", START + at, {"peers": count(at), **more}, fresh_for_s=15.0))
+    return ValidatorView(view().config, history, START + for_s)
+
+
+def wiggled(at):
+    return int(at / 45) * 7 % 4
+
+
+def test_peers_that_fall_are_told_while_it_still_has_some():
+    found = peers.peers_falling(falling(lambda at: 40 - at // 60 + wiggled(at), 1500), None)
+    assert found is not None and found is not UNKNOWN
+    assert "fewer than 20 min ago: fewer than 3 in about" in found and "80 %" in found
+    assert peers.peers_falling(falling(lambda at: 40 - at // 60, 1000), None) is UNKNOWN, "not watched for long enough"
+    assert peers.peers_falling(falling(lambda at: 40 - at // 60, 1500, should_have_peers=False), None) is None
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        lambda at: 40 + wiggled(at),
+        lambda at: 40 - at // 300 + wiggled(at),
+        lambda at: 40 if at < 1800 else 6 + wiggled(at),
+        lambda at: 40 - at // 60 if at < 1200 else 22 + wiggled(at) if at < 2700 else 38,
+        lambda at: min(40, at // 30) + wiggled(at),
+        lambda at: 5 + wiggled(at),
+        lambda at: 40 - 35 * (600 < at % 1800 < 700),
+    ],
+    ids=["healthy", "slowly", "a step", "came back", "rising", "few", "short dips"],
+)
+def test_what_does_not_fall_for_long_is_no_alarm(count):
+    for end in range(2400, 5400, 120):
+        assert peers.peers_falling(falling(count, end), None) is None, end
+
+
+def test_too_few_peers_are_for_the_other_rule():
+    assert peers.peers_falling(falling(lambda at: max(1, 30 - at // 60), 2100), None) is None
+    assert peers.peers_falling(view(), None) is UNKNOWN

@@ -12,6 +12,7 @@ from gizzi.clock import iso
 from gizzi.errors import StoreError
 from gizzi.store.switch import clear_stopped, set_stopped
 from tools.api import Api
+from tools.remembered import keep_hours
 
 
 async def fire(api: Api) -> None:
@@ -172,6 +173,9 @@ async def test_openapi_lists_every_route_and_problem(api: Api) -> None:
         "/metrics",
         "/api/network/status",
         "/api/validator/{number}",
+        "/api/validator/{number}/history",
+        "/api/network/trend",
+        "/api/forecasts",
         "/api/incidents",
         "/api/incidents/{id}",
         "/api/incidents/{id}/ack",
@@ -198,6 +202,28 @@ async def test_openapi_lists_every_route_and_problem(api: Api) -> None:
     assert list(answers["422"]["content"]) == ["application/problem+json"]
     assert "HTTPValidationError" not in json.dumps(page)
     assert "text/plain" in page["paths"]["/metrics"]["get"]["responses"]["200"]["content"]
+
+
+async def test_what_was_kept_and_foretold(api: Api) -> None:
+    keep_hours(api.app.store, [2], api.app.clock.now(), 20, lambda number, at: {"disk_free_bytes": 4e11 - at * 3e6, "peers": 30})
+    await api.app.foresight.look()
+    code, history = await api.get("/api/validator/2/history?span_s=86400")
+    assert code == 200
+    kept = models.ValidatorHistory.model_validate(history)
+    assert kept.step_s == 60 and sum(value is not None for value in kept.samples["peers"]) >= 20 * 60
+    code, month = await api.get("/api/validator/2/history?span_s=2592000")
+    assert code == 200 and month["step_s"] == 900
+    assert (await api.get("/api/validator/99/history"))[0] == 404
+    assert (await api.get("/api/validator/2/history?span_s=1"))[0] == 422
+    code, forecasts = await api.get("/api/forecasts")
+    assert code == 200
+    first = models.Outlook.model_validate(forecasts[0])
+    assert first.subject == "validator 2" and first.what == "disk" and first.likely_at is not None and first.sure
+    code, detail = await api.get("/api/validator/2")
+    assert first.model_dump() in [models.Outlook.model_validate(one).model_dump() for one in detail["forecasts"]]
+    code, trend = await api.get("/api/network/trend?span_s=7200")
+    assert code == 200
+    models.Trend.model_validate(trend)
 
 
 def test_what_json_cannot_say_is_null() -> None:

@@ -152,6 +152,19 @@ def test_a_clock_set_back_begins_the_trend_anew() -> None:
     assert [(point.at, point.block_height) for point in trend.of(1)] == [(900.0, 6)]
 
 
+def test_the_trend_begins_with_what_was_kept() -> None:
+    trend = Trend()
+    trend.add(1000.0, [status(1, 50), status(3, 7)])
+    trend.take_up([880.0, 940.0, 1000.0], {1: [[48, None, 99], [2, 2, 99], [30, 31, 99]], 2: [[5, 6, 99]] * 3})
+    assert [(point.at, point.block_height) for point in trend.of(1)] == [(880.0, 48), (940.0, None), (1000.0, 50)]
+    assert [point.peers for point in trend.of(2)] == [5, 6, None]
+    assert [point.block_height for point in trend.of(3)] == [None, None, 7]
+    assert trend.as_json(900.0)["at"] == [940.0, 1000.0]
+    assert trend.as_json(900.0)["validators"][1] == {"block_height": [None, 50], "finalization_lag": [2, 2], "peers": [31, None]}
+    trend.add(1015.0, [status(1, 51)])
+    assert len(trend.of(1)) == 4
+
+
 @given(st.lists(st.floats(0, 3), max_size=200))
 def test_a_bucket_lets_through_its_burst_and_its_rate_and_no_more(waits: list[float]) -> None:
     now, times = [0.0], []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from gizzi import registry
 from gizzi.config import Settings, Validator
 from gizzi.engine.foresight.foresight import Foresight
+from gizzi.engine.past.block import MINUTES, NAMES, Block
 from gizzi.engine.past.past import Past
+from gizzi.engine.past.rows import write
 from gizzi.fleet.history import History
 from gizzi.store import Store
 from tools.simulated import START_AT, HandClock
@@ -49,7 +52,7 @@ class Kept:
         first = int(self.clock.at // 60)
         for minute in range(first, first + round(hours * 60)):
             self.clock.at = minute * 60.0 + 30.0
-            self.past.sample()
+            await self.past.sample()
             if save and minute % 30 == 29:
                 await self.past.save()
             if foresee and minute % 60 == 59:
@@ -64,3 +67,17 @@ class _Shown:
 
     def __getattr__(self, name: str) -> None:
         return None
+
+
+def keep_hours(store: Store, numbers: Sequence[int], now: float, hours: int, shows: Shows) -> None:
+    """What a watch would have kept of the full hours before now. shows: by the seconds since the first of them."""
+    end = MINUTES.begin(now)
+    for number in numbers:
+        blocks = []
+        for begins_at in range(end - hours * 3600, end, 3600):
+            block = Block(number, MINUTES, begins_at)
+            for at in range(begins_at + 30, begins_at + 3600, 60):
+                shown = shows(number, at - (end - hours * 3600))
+                block.put(at, [shown.get(name) for name in NAMES])
+            blocks.append(block)
+        store.run_now(partial(write, changed=blocks, now=now))

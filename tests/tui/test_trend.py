@@ -49,3 +49,38 @@ def test_missed_looks_leave_a_gap_and_the_past_is_bounded() -> None:
     trends.add(10_000 * PERIOD_S, status(9))
     assert len(trends.peers(6)) == KEPT
     assert trends.progress(7) == []
+
+
+def test_lines_begin_filled_with_what_the_watch_kept() -> None:
+    trends, now = Trends(), 10_000.0
+    times = [now - 300 + 15 * n for n in range(20)]
+    columns = {"block_height": [100 + 5 * n for n in range(20)], "finalization_lag": [2] * 20, "peers": [30 + n % 3 for n in range(20)]}
+    trends.take_up(now, times, {"6": columns}, status(200))
+    trends.add(now, status(200))
+    steps = [step for step in trends.progress(6) if step is not None]
+    assert len(steps) >= 45 and set(steps) <= {1, 2, 3}, "two blocks a period, drawn between samples"
+    assert len(trends.lag(6)) == KEPT and trends.lag(6)[0] is None, "before the first sample nothing is known"
+    assert spark(trends.peers(6), 12).count(" ") == 0
+    trends.take_up(now + 60, times, {"6": {**columns, "peers": [None] * 20}})
+    assert trends.peers(6)[-2] is not None, "what is seen live is not replaced"
+
+
+@given(
+    st.lists(st.floats(0, 2000), unique=True, max_size=30).map(sorted),
+    st.lists(st.none() | st.integers(0, 10**9), min_size=30, max_size=30),
+    st.floats(0, 4000),
+)
+def test_whatever_was_kept_is_taken_up(times: list[float], values: list[int | None], now: float) -> None:
+    trends = Trends()
+    times = [at for at in times if at <= now]
+    trends.take_up(now, times, {6: dict.fromkeys(("block_height", "finalization_lag", "peers"), values[: len(times)])})
+    known = {value for value in values[: len(times)] if value is not None}
+    assert {value for value in trends.peers(6) if value is not None} <= known
+    assert len(trends.peers(6)) == KEPT
+
+
+def test_a_gap_in_what_was_kept_stays_a_gap() -> None:
+    trends = Trends()
+    columns = {"block_height": [1, 90], "finalization_lag": [2, 2], "peers": [5, 6]}
+    trends.take_up(1000.0, [400.0, 990.0], {6: columns})
+    assert [value for value in trends.peers(6) if value is not None] == [6] * 1

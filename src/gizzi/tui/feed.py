@@ -174,7 +174,7 @@ class Looker:
         seen, trouble = replace(self.seen, at=now), []
         try:
             seen = replace(seen, statuses=await self.feed.statuses(), seen_at=now)
-            await self._take_up(now)
+            await self._take_up(now, seen.statuses)
             self.trends.add(now, seen.statuses)
             if self.wants_panels:
                 seen = replace(seen, panels=await self.feed.panels())
@@ -190,14 +190,14 @@ class Looker:
         self.seen = replace(seen, trouble=tuple(dict.fromkeys(trouble)))
         return self.seen
 
-    async def _take_up(self, now: float) -> None:
+    async def _take_up(self, now: float, statuses: Sequence[Mapping[str, Any]]) -> None:
         """Once: what the watch has kept of the last minutes. Without it the lines begin empty."""
         if self._took_up:
             return
         self._took_up = True
         with suppress(GizziError, TimeoutError, KeyError, TypeError, ValueError, IndexError):
             past = await self.feed.trend()
-            self.trends.take_up(now, past["at"], past["validators"])
+            self.trends.take_up(now, past["at"], past["validators"], statuses)
 
     async def _details(self, seen: Seen, trouble: list[str]) -> Seen:
         try:

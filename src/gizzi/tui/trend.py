@@ -43,14 +43,27 @@ class Trends:
             else:
                 points[-1] = point
 
-    def take_up(self, now: float, times: Sequence[float], validators: Mapping[Any, Mapping[str, Sequence[int | None]]]) -> None:
-        """What was kept before the first look. times: of the samples, ascending; validators: by number, the samples of each column."""
+    def take_up(
+        self,
+        now: float,
+        times: Sequence[float],
+        validators: Mapping[Any, Mapping[str, Sequence[int | None]]],
+        statuses: Iterable[Mapping[str, Any]] = (),
+    ) -> None:
+        """What was kept before the first look. times: of the samples, ascending; validators: by number, the samples of each column.
+
+        statuses: those of now, so that nothing seems to stand still since the last sample.
+        """
         if self._turn >= 0:
             return
         self._turn = int(now // PERIOD_S) - 1
         moments = [(turn + 0.5) * PERIOD_S for turn in range(self._turn - KEPT + 1, self._turn + 1)]
         places = [(bisect_right(times, moment) - 1, moment) for moment in moments]
+        times = [*times, now]
+        seen = {status["number"]: status for status in statuses}
         for number, columns in validators.items():
+            if int(number) in seen:
+                columns = {name: [*column[: len(times)], seen[int(number)][name]] for name, column in columns.items()}
             self._points[int(number)] = deque((_at(times, columns, place, moment) for place, moment in places), maxlen=KEPT)
 
     def progress(self, number: int) -> list[int | None]:
@@ -67,10 +80,10 @@ class Trends:
 
 def _at(times: Sequence[float], columns: Mapping[str, Sequence[int | None]], place: int, moment: float) -> Point:
     """At that moment, after the sample at `place`. Heights are drawn between samples; the others stand until the next."""
-    after = min(place + 1, len(times) - 1)
-    if place < 0 or max(times[after], moment) - times[place] > GAP_S:
+    heights, after = columns["block_height"], place + 1
+    if place < 0 or times[after] - times[place] > GAP_S:
         return _NOTHING
-    low, high = columns["block_height"][place], columns["block_height"][after]
+    low, high = heights[place], heights[after] if after < len(heights) else None
     span_s = times[after] - times[place]
     if low is not None and high is not None and span_s > 0:
         low += round((high - low) * (moment - times[place]) / span_s)

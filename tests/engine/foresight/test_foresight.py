@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -115,7 +115,7 @@ def test_spend_never_falls_and_ends_at_the_months_total(calls: list[tuple[float,
     first = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
     placed = sorted((now - 40 * DAY_S + at, usd) for at, usd in calls)
     values = [value for _, value in of_spend(placed, now, 45.0).points]
-    assert all(later >= value - 1e-9 for value, later in itertools.pairwise(values))
+    assert all(later >= value - 1e-9 for value, later in pairwise(values))
     if values:
         assert values[-1] == pytest.approx(sum(usd for at, usd in placed if first <= at <= now // 3600 * 3600), abs=1e-6)
 

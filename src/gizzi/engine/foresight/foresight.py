@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FIRST_AFTER_S = 60.0
 EVERY_S = 3600.0
+EARLY_S = 1200.0
+"""How often in its first hour, in which there first is something to say."""
 SOON_S = 7 * 86400.0
 """What breaks within this time is told where there is little room."""
 DAY_S, FORTNIGHT_S, SPEND_S = 86400.0, 14 * 86400.0, 30 * 86400.0
@@ -39,15 +41,16 @@ class Foresight:
 
     async def keep(self) -> None:
         """Without end. What an earlier process foretold stands until the first look."""
+        began_at = self._watch.clock.now()
         with suppress(StoreError):
-            now = self._watch.clock.now()
-            self._show(await self._watch.store.run(lambda c: rows.latest(c, now)))
+            self._show(await self._watch.store.run(lambda c: rows.latest(c, began_at)))
+            self._hand_over(self._watch.fleet.histories)
             self._watch.record = await self._watch.store.run(rows.records)
         await self._watch.clock.sleep(FIRST_AFTER_S)
         while True:
             with suppress(StoreError):  # the watch tells of a store that fails
                 await self.look()
-            await self._watch.clock.sleep(EVERY_S)
+            await self._watch.clock.sleep(EARLY_S if self._watch.clock.now() - began_at < EVERY_S else EVERY_S)
 
     async def look(self) -> None:
         """Make every forecast anew. Raises StoreError."""
@@ -57,6 +60,7 @@ class Foresight:
             found, lag = await self._validator(validator.number, limits, now)
             lags.setdefault(validator.chain, []).append(lag)
             self._show(found)
+            self._hand_over([validator.number])
         series = [await self._think(partial(of_chain, chain, of, limits.get("finality"))) for chain, of in lags.items()]
         calls = await store.run(lambda c: rows.spent(c, now - SPEND_S))
         if calls:
@@ -80,8 +84,9 @@ class Foresight:
         store = self._watch.store
         day = await store.run(lambda c: stretch(c, number, MINUTES, now - DAY_S, now))
         long = await store.run(lambda c: stretch(c, number, QUARTERS, now - FORTNIGHT_S, now))
-        has_long = any(value is not None for value in long.columns["block_height"][: -int(1.5 * DAY_S / QUARTERS.step_s)])
+        has_long = any(value is not None for value in long.columns[COLUMNS["disk"]][: -int(1.5 * DAY_S / QUARTERS.step_s)])
         shown, daily = await self._think(lambda: of_validator(number, day, long if has_long else None, limits))
+        lag = await self._think(lambda: quarters(day, COLUMNS["lag"]))
 
         def write(connection: Any) -> None:
             for what, column in COLUMNS.items():
@@ -90,14 +95,18 @@ class Foresight:
             rows.keep(connection, shown, now)
 
         await store.run(write)
-        return shown, quarters(day, COLUMNS["lag"])
+        return shown, lag
 
     def _show(self, found: Sequence[Outlook]) -> None:
-        """To faces, and to rules."""
+        """To faces."""
         for one in found:
             self.latest[one.subject] = [other for other in self.latest.get(one.subject, ()) if other.what != one.what] + [one]
-        for number, history in self._watch.fleet.histories.items():
-            history.outlooks = {one.what: one for one in self.latest.get(of_number(number), ())}
+
+    def _hand_over(self, numbers: Iterable[int]) -> None:
+        """To rules."""
+        for number in numbers:
+            if number in self._watch.fleet.histories:
+                self._watch.fleet.histories[number].outlooks = {one.what: one for one in self.latest.get(of_number(number), ())}
 
     async def _think(self, work: Callable[[], T]) -> T:
         """Beside the loop; simulated time has no threads."""
