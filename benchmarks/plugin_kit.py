@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from _live import ROOT, finish
+
 from tools.tutorial import SRC, Block, Newcomer, blocks
 
 PAGE = ROOT / "docs" / "tutorial-plugin.md"

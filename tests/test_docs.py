@@ -140,9 +140,11 @@ def blocks(kind: str) -> Iterator[Block]:
 
 
 def commands() -> list[tuple[Block, str]]:
-    """Every `gizzi …` line of the shell examples."""
+    """Every `gizzi …` line of the shell examples, and of those with a prompt."""
     lines = [(block, line.partition("  #")[0].strip()) for block in blocks("sh") for line in block.text.splitlines()]
-    pieces = [(block, piece.strip()) for block, line in lines for piece in re.split(r"&&|\|\|?", line)]
+    consoles = [block for words in ("console", "console background", "console until") for block in blocks(words)]
+    lines += [(block, line[2:].strip()) for block in consoles for line in block.text.splitlines() if line.startswith("$ ")]
+    pieces = [(block, re.sub(r">+ *\S+$", "", piece).strip()) for block, line in lines for piece in re.split(r"&&|\|\|?", line)]
     return [(block, piece) for block, piece in pieces if re.match(r"(\S*/)?gizzi ", piece.removeprefix("sudo -u gizzi "))]
 
 
