@@ -163,8 +163,8 @@ def _parse(words: list[str]) -> None:
     """Read a command line as the program would, without running it."""
     command: Any = program()
     context = command.make_context("gizzi", list(words))
-    while getattr(command, "commands", None):
-        name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+    while getattr(command, "commands", None) and (left := [*context._protected_args, *context.args]):
+        name, command, words = command.resolve_command(context, left)
         context = command.make_context(name, list(words), parent=context)
 
 
