@@ -140,9 +140,11 @@ def blocks(kind: str) -> Iterator[Block]:
 
 
 def commands() -> list[tuple[Block, str]]:
-    """Every `gizzi …` line of the shell examples."""
+    """Every `gizzi …` line of the shell examples, and of those with a prompt."""
     lines = [(block, line.partition("  #")[0].strip()) for block in blocks("sh") for line in block.text.splitlines()]
-    pieces = [(block, piece.strip()) for block, line in lines for piece in re.split(r"&&|\|\|?", line)]
+    consoles = [block for words in ("console", "console background", "console until") for block in blocks(words)]
+    lines += [(block, line[2:].strip()) for block in consoles for line in block.text.splitlines() if line.startswith("$ ")]
+    pieces = [(block, re.sub(r">+ *\S+$", "", piece).strip()) for block, line in lines for piece in re.split(r"&&|\|\|?", line)]
     return [(block, piece) for block, piece in pieces if re.match(r"(\S*/)?gizzi ", piece.removeprefix("sudo -u gizzi "))]
 
 
@@ -161,8 +163,8 @@ def _parse(words: list[str]) -> None:
     """Read a command line as the program would, without running it."""
     command: Any = program()
     context = command.make_context("gizzi", list(words))
-    while getattr(command, "commands", None):
-        name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+    while getattr(command, "commands", None) and (left := [*context._protected_args, *context.args]):
+        name, command, words = command.resolve_command(context, left)
         context = command.make_context(name, list(words), parent=context)
 
 
