@@ -144,7 +144,7 @@ async def test_it_can_be_silenced_like_any_other(api: Api) -> None:
 
 async def test_it_survives_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIZZI_API_TOKEN", TOKEN)
-    async with served(4) as server, aiohttp.ClientSession() as http:
+    async with served(4) as server, aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http:
         settings = settings_of(server, store={"url": f"sqlite:///{tmp_path / 'gizzi.db'}"})
 
         @contextlib.asynccontextmanager

@@ -36,7 +36,7 @@ async def watched_api(*faults: dict[str, Any], listen: str = "127.0.0.1:0", **se
     async with (
         served(4, *faults) as server,
         open_app(settings_of(server, **settings)) as app,
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as http,
         serving(app, listen) as url,
         asyncio.TaskGroup() as group,
     ):

@@ -53,7 +53,7 @@ class Site:
 @contextlib.asynccontextmanager
 async def site(*faults: dict[str, Any], validators: int = 4, panels: Any = None, **settings: Any) -> AsyncIterator[Site]:
     """Restarts reach the simulated hosts. The operator's token is TOKEN where GIZZI_API_TOKEN is set to it."""
-    collect = {"every": "0.5s", "timeout": "1s", "host_every": "1s"}
+    collect = {"every": "0.5s", "timeout": "5s", "host_every": "1s"}
     settings = {"collect": collect, "rules": {"peers_low": {"hold": "1s"}}, "ssh": {"user": "test"}, **settings}
     async with served(validators, *faults) as sim:
         node, http = HttpNode(), HttpClient(timeout_s=10)

@@ -62,11 +62,11 @@ def settings_of(server: SimServer, **more: Any) -> Settings:
     return parse(raw, "the test")
 
 
-def write_config(folder: Path, server: SimServer, more: str = "", host_every: str = "30s") -> Path:
+def write_config(folder: Path, server: SimServer, more: str = "", *, timeout: str = "1s", host_every: str = "30s") -> Path:
     """gizzi.toml for the fleet; its store is gizzi.db beside it."""
     file = folder / "gizzi.toml"
     text = config_text(server.fleet.settings_chains(), server.validators())
-    file.write_text(f'{text}\n[collect]\nevery = "0.5s"\ntimeout = "1s"\nhost_every = "{host_every}"\n{more}', encoding="utf-8")
+    file.write_text(f'{text}\n[collect]\nevery = "0.5s"\ntimeout = "{timeout}"\nhost_every = "{host_every}"\n{more}', encoding="utf-8")
     return file
 
 

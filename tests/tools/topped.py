@@ -50,7 +50,9 @@ class Watched:
 async def daemon_on(folder: Path, *faults: dict[str, Any], validators: int = 4, reserve: int = 2, more: str = "") -> AsyncIterator[Watched]:
     async with served(validators, *faults) as server:
         policy = f'[policy]\nmode = "suggest"\nreserve = {reserve}\n'
-        config = write_config(folder, server, f'{policy}[ssh]\nuser = "ops"\n[rules.peers_low]\nhold = "0s"\n{more}', host_every="1s")
+        config = write_config(
+            folder, server, f'{policy}[ssh]\nuser = "ops"\n[rules.peers_low]\nhold = "0s"\n{more}', timeout="5s", host_every="1s"
+        )
         settings = load(config).model_copy(update={"validators": tuple(server.validators())})  # with the units of its hosts
         node, http = HttpNode(), HttpClient(timeout_s=5)
         try:

@@ -98,7 +98,7 @@ class Lists(Screen[None]):
     def show(self, seen: Seen, state: Text) -> None:
         """Draw what was seen."""
         self._seen, self._state = seen, state
-        if not self.ready:
+        if not self.ready or not self.app.is_running:
             return
         rows = choose.validators(seen.statuses, self._words, self._sort)
         incidents = choose.incidents(seen.incidents, self._words)

@@ -61,7 +61,7 @@ class Top(App[BaseException | None]):
 
     @work(exclusive=True)
     async def _keep_looking(self) -> None:
-        while True:
+        while self.is_running:
             self._again.clear()
             self._looker.wanted, self._looker.wants_panels = self._wanted()
             self._draw(await self._looker.look())
@@ -80,6 +80,8 @@ class Top(App[BaseException | None]):
         return (subject[1] if subject and subject[0] in ("validator", "incident") else None), panels or wide
 
     def _draw(self, seen: Seen) -> None:
+        if not self.is_running:  # it is ending, and parts of its screens are gone already
+            return
         for screen in self.screen_stack:
             if isinstance(screen, Lists | Page) and screen.is_current:
                 screen.show(seen, self._state(seen))

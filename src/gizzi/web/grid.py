@@ -55,9 +55,15 @@ def _small(status: Status) -> str:
     return f"<li>{link}<b>{one}</b>{sign}</a></li>"
 
 
+def _peers(many: int | None) -> str:
+    return f"{number(many)} peer{'' if many == 1 else 's'}"
+
+
 def _large(status: Status) -> str:
     one, health = status["number"], status["health"]
-    facts = f"{number(status['block_height'])} · lag {number(status['finalization_lag'])} · {number(status['peers'])} peers"
+    facts = f"{number(status['block_height'])} · lag {number(status['finalization_lag'])} · {_peers(status['peers'])}"
+    if status["block_height"] is None and status["peers"] is None:
+        facts = "nothing is seen of it"
     return (
         f'<li><a id="v{one}" class="{health}" href="/validators/{one}"><b>{one}</b>{_sign(health)}'
         f'<span class="name">{_name(status["name"])}</span><span class="visually-hidden">{health}</span>'

@@ -30,6 +30,8 @@ PAGE = 50
 ORDER = ("critical", "warning", "unknown", "healthy")
 WORST = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 MOST_REASONS = 12
+TOLD_ALREADY = frozenset({"quorum", "spend"})
+"""Panels of our own whose figures the overview has in its sections on chains and spend."""
 Shown = dict[str, Any]
 
 
@@ -63,7 +65,7 @@ class Views:
             "chains": await self._chains(statuses),
             "spend": _spend(await budget_now(app.store, app.settings.budget, self._now())),
             "mode": app.settings.policy.mode,
-            "panels": [panel(shown) for shown in await self._panels()] if self._panels else [],
+            "panels": [panel(one) for one in await self._panels() if one["name"] not in TOLD_ALREADY] if self._panels else [],
         }
 
     async def validator(self, number: int, span: str = "2h") -> Shown:
