@@ -68,7 +68,7 @@ _SET = {
     "DISABLE_AUTOUPDATER": "1",
     "ENABLE_TOOL_SEARCH": "false",
     "MCP_CONNECTION_NONBLOCKING": "0",
-    "MCP_CONNECT_TIMEOUT_MS": "30000",
+    "MCP_CONNECT_TIMEOUT_MS": "60000",
     "MCP_TIMEOUT": "60000",
 }
 """Nothing attached, remembered, updated or told; and the first question waits for its tools to be there."""
