@@ -220,10 +220,34 @@ def test_an_api_that_no_plugin_brings_is_named(tmp_path: Path) -> None:
         catalogue_of(settings, registry.load(settings), date(2026, 11, 20))
 
 
-@pytest.mark.parametrize("plugin", ["def bad(provider, model): ...", "async def bad(provider, model, key, http): ..."])
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        "def bad(provider, model): ...",
+        "async def bad(provider, model, key, http): ...",
+        "def bad(provider, model, key, http, more): ...",
+    ],
+)
 def test_a_wire_of_another_shape_is_told(tmp_path: Path, plugin: str) -> None:
     write(tmp_path, "bad.py", f"from gizzi import wire\n\n@wire('bad')\n{plugin}\n")
     assert "must be a plain function of (provider, model, key, http)" in registry.load(settings_with(tmp_path)).failures[0].error
+
+
+async def test_a_wire_may_ask_for_the_settings(tmp_path: Path) -> None:
+    plugin = """
+    from gizzi import wire
+
+    @wire("telegraph")
+    def telegraph(provider, model, key, http, settings):
+        from pydantic_ai.models.test import TestModel
+
+        return TestModel(custom_output_text=f"From {settings.network.name}.")
+    """
+    write(tmp_path, "telegraph.py", plugin)
+    write(tmp_path, "office.toml", ROWS.format(url="http://127.0.0.1:9").replace('    key_env = "OFFICE_KEY"\n', ""))
+    more = {"tiers": {"standard": ["office/morse-1"]}, "store": {"url": "sqlite://"}, "network": {"name": "Testnet"}}
+    async with Router(settings_with(tmp_path, **more)) as router:
+        assert (await router.ask("What is the capital of France?")).response == "From Testnet."
 
 
 async def test_a_wire_that_cannot_be_made_says_where_it_lives(tmp_path: Path) -> None:

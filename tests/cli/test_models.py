@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tools.fake_claude import fake_claude
 from tools.fleet import gizzi
 from tools.providers import html, provider, tags
 
@@ -42,6 +43,16 @@ async def test_the_catalogue_as_json(tmp_path: Path) -> None:
     assert rows["anthropic/claude-opus-5-5"]["why_not"] == "no key: set ANTHROPIC_API_KEY"
     assert rows["ollama/llama3.1:8b"]["reachable"] and rows["ollama/llama3.1:8b"]["price"]["input"] == "0"
     assert "sk-secret" not in json.dumps(rows)
+
+
+async def test_claude_code_is_off_until_it_is_named_and_needs_its_login(tmp_path: Path) -> None:
+    fake = fake_claude(tmp_path)
+    assert (await listed(tmp_path))["claude-code/default"]["why_not"] == "off: name its program in [providers.claude-code]"
+    (tmp_path / "gizzi.toml").write_text(f'providers.claude-code.program = "{fake.program}"\n')
+    assert (await listed(tmp_path))["claude-code/default"]["reachable"]
+    fake.plans(logged_in=False)
+    row = (await listed(tmp_path))["claude-code/default"]
+    assert not row["reachable"] and row["why_not"].startswith("it is not logged in; run `claude` once")
 
 
 async def test_what_an_ollama_server_has_is_listed_beside_what_is_configured(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tools import claude_code
 from tools.fleet import gizzi, served, write_config
 from tools.loopback import loopback
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 TOOL = "mcp__gizzi__network_status"
 SOURCES = str(Path(gizzi_package.__file__).parents[1])
 """These, wherever the command is installed from."""

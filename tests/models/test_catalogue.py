@@ -18,7 +18,7 @@ FAST: dict[str, Any] = {"acme/fast-1": {"tier": "standard", "price": {"input": 0
 
 def test_the_shipped_rows_stand() -> None:
     rows = catalogue_of()
-    assert set(rows.providers) == {"ollama", "openai", "anthropic", "google", "mistral"}
+    assert set(rows.providers) == {"ollama", "openai", "anthropic", "google", "mistral", "claude-code"}
     prices = {
         "ollama/llama3.1:8b": (0, 0, None),
         "openai/gpt-4-turbo": (10, 30, date(2026, 10, 23)),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,12 @@ from gizzi.config import Settings, load
 from gizzi.errors import GizziError
 from gizzi.models.agent_model import RouterModel
 from gizzi.models.router import Router
-from gizzi.models.wire_claude_code import TOOLS
+from gizzi.models.wire_claude_code import MOST_USD, TOOLS
 from tools import claude_code
 from tools.fleet import gizzi, served, write_config
-from tools.loopback import loopback
+from tools.loopback import Request, loopback, never
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 MODEL = "claude-code/default"
 LIMIT_S = 240.0
 """Half of it is the program's; a busy machine takes its time to start one."""
@@ -95,6 +97,40 @@ async def test_a_text_names_no_file_and_is_no_command(tmp_path: Path) -> None:
     everything = json.dumps([body["messages"] for body in model.asked])
     assert "planted.txt" in everything and "PLANTED-CONTENT" not in everything and "Called the Read tool" not in everything
     assert len(model.asked) == len(ways)
+
+
+def processes_about(word: str) -> list[str]:
+    """The command lines that hold that word."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(place.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"))
+    return [line for line in found if word in line]
+
+
+async def test_cancelling_ends_it_and_the_server_it_started(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    def silent(request: Request) -> Any:
+        if request.head.startswith(b"POST /v1/messages"):
+            asked.set()
+        return never(request)
+
+    async with served(2) as server, loopback(silent) as provider:
+        file = write_config(tmp_path, server, configuration(provider.url))
+        async with Router(load(file)) as router:
+            asking = asyncio.create_task(router.ask("What is a nonce?", model=MODEL, limit_s=600))
+            await asyncio.wait({asking, asyncio.create_task(asked.wait())}, return_when=asyncio.FIRST_COMPLETED, timeout=300)
+            running = processes_about(str(file))
+            assert any("gizzi mcp --read-only" in line for line in running), running
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            async with asyncio.timeout(60):
+                while processes_about(str(file)):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            left = (await router.left()).day_usd
+        assert left == router.settings.budget.day_usd - MOST_USD
 
 
 class Decision(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,7 @@ from typing import Any
 from gizzi.config import Settings
 from gizzi.errors import UsageError
 from gizzi.models.model import Model, Price, Provider
+from gizzi.models.programs import located
 from gizzi.models.task import TIERS, Tier
 
 MODEL_TIERS: tuple[Tier, ...] = TIERS[1:]
@@ -71,7 +71,7 @@ class Catalogue:
 
 
 def _missing_program(provider: Provider) -> str | None:
-    if provider.program is None or (provider.program and shutil.which(provider.program)):
+    if provider.program is None or located(provider.program):
         return None
     if not provider.program:
         return f"off: name its program in [providers.{provider.name}]"

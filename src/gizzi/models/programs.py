@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,12 @@ class Ended:
     code: int
     output: bytes
     words: str
+
+
+def located(program: str) -> str | None:
+    """Its whole path, by its name or a path of its own; None where it is not here, or may not be run."""
+    found = shutil.which(str(Path(program).expanduser()) if program.startswith("~/") else program)
+    return str(Path(found).absolute()) if found else None
 
 
 async def run(command: Sequence[str], *, given: bytes, environment: Mapping[str, str], folder: Path, most_bytes: int) -> Ended:

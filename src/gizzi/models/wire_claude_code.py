@@ -68,7 +68,7 @@ _SET = {
     "DISABLE_AUTOUPDATER": "1",
     "ENABLE_TOOL_SEARCH": "false",
     "MCP_CONNECTION_NONBLOCKING": "0",
-    "MCP_CONNECT_TIMEOUT_MS": "30000",
+    "MCP_CONNECT_TIMEOUT_MS": "60000",
     "MCP_TIMEOUT": "60000",
 }
 """Nothing attached, remembered, updated or told; and the first question waits for its tools to be there."""
@@ -80,6 +80,8 @@ _FENCED = re.compile(r"\s*```(?:json)?\n(.*)\n```\s*", re.DOTALL)
 @wire("claude-code")
 def build(provider: Provider, model: Model, key: str, http: Any, settings: Settings) -> Any:
     """Claude Code's own program, with Gizzi's tools that only look."""
+    if not provider.program:
+        raise ConfigError(f'name the program, such as "claude", in [providers.{provider.name}] program')
     return _model_class()(Program(provider, model, key, settings))
 
 
@@ -95,11 +97,10 @@ class Program:
 
     async def ask(self, said: Sequence[Said], schema: Mapping[str, Any] | None) -> Result:
         """Raises ModelCallFailed, with what it cost where that is known."""
-        with tempfile.TemporaryDirectory(prefix="gizzi-claude-") as name:
+        with self._folder() as name:
             folder = Path(name)
             command = await self._command(folder, schema)
-            system = [one.text for one in said if one.role == "system"]
-            (folder / "system.md").write_text("\n\n".join([*system, ABOUT_TOOLS]), encoding="utf-8")
+            self._write(folder / "system.md", "\n\n".join([*(one.text for one in said if one.role == "system"), ABOUT_TOOLS]))
             given = text_of(said, None if any(_SCHEMA in word for word in command) else schema)
             ended = await self._run(command, folder, given.encode("utf-8", "replace"))
         try:
@@ -114,7 +115,7 @@ class Program:
 
     async def login(self) -> str | None:
         """Why it could not ask anybody; None where it could, or where this program does not tell."""
-        with tempfile.TemporaryDirectory(prefix="gizzi-claude-") as name:
+        with self._folder() as name:
             ended = await self._run([self._path(), "auth", "status"], Path(name), b"")
         try:
             found = json.loads(ended.output)
@@ -142,7 +143,7 @@ class Program:
         environment = {**overrides(), **environment_for_program("PYTHONPATH", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
         arguments = ["-m", "gizzi", "mcp", "--read-only", "--config", str(file)]
         server = {"type": "stdio", "command": sys.executable, "args": arguments, "env": environment}
-        (folder / "mcp.json").write_text(json.dumps({"mcpServers": {"gizzi": server}}), encoding="utf-8")
+        self._write(folder / "mcp.json", json.dumps({"mcpServers": {"gizzi": server}}))
         return [f"--mcp-config={folder / 'mcp.json'}", f"--allowedTools={','.join(f'mcp__gizzi__{tool}' for tool in TOOLS)}"]
 
     async def _run(self, command: Sequence[str], folder: Path, given: bytes) -> programs.Ended:
@@ -162,9 +163,21 @@ class Program:
         return known
 
     def _path(self) -> str:
-        if not self.provider.program:
-            raise ConfigError(f'{self.model.id} is off; name its program, such as "claude", in [providers.{self.provider.name}] program')
-        return self.provider.program
+        named = self.provider.program or ""
+        return programs.located(named) or named
+
+    def _folder(self) -> tempfile.TemporaryDirectory[str]:
+        """Ours alone, and empty."""
+        try:
+            return tempfile.TemporaryDirectory(prefix="gizzi-claude-", ignore_cleanup_errors=True)
+        except OSError as error:
+            raise self._failed("not_found", f"a folder for it cannot be made ({error.strerror})") from None
+
+    def _write(self, file: Path, text: str) -> None:
+        try:
+            file.write_text(text, encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise self._failed("not_found", f"what it is given cannot be written to {file.parent} ({error.strerror})") from None
 
     def _failed(self, kind: Kind, words: str, spent: Spent | None = None) -> ModelCallFailed:
         """Not called again: the program has tried again by itself, and each time costs."""
