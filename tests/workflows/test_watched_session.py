@@ -53,7 +53,7 @@ async def test_one_that_nobody_watches_any_more_stops_it() -> None:
 
 async def test_one_that_does_not_vote_stops_it_and_a_dip_does_not() -> None:
     assert await watched(lambda at, number: not (number == 2 and 200 <= at < 200 + DIP_S - 5)) == 600
-    with pytest.raises(GizziError, match="validator 2, upgraded to 2.0, does not vote"):
+    with pytest.raises(GizziError, match=r"validator 2, upgraded to 2\.0, does not vote"):
         await watched(lambda at, number: not (number == 2 and at >= 200))
-    with pytest.raises(GizziError, match="validator 1, upgraded to 2.0, does not vote"):
+    with pytest.raises(GizziError, match=r"validator 1, upgraded to 2\.0, does not vote"):
         await watched(lambda at, number: number == 2)

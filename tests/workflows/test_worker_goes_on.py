@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import Any
 import pytest
 
 from gizzi.clock import LiveClock
+from gizzi.config import parse
 from gizzi.engine.act.desk import ActionDesk
 from gizzi.engine.workflows.desk import WorkflowDesk
 from gizzi.errors import AlreadyOver
+from gizzi.registry import load
 from gizzi.store import open_store
 from tools.daemon import Daemon
-from tools.fleet import gizzi, served, start, write_config
+from tools.fleet import served, start, write_config
 from tools.stores import postgres_server
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
@@ -101,9 +102,8 @@ async def test_a_worker_goes_on_and_acts_only_while_somebody_watches(tmp_path: P
         try:
             daemons.append(await (await Daemon.start(tmp_path)).ready(90))
             first = daemons[0].process.pid
-            begun = await gizzi("workflow", "run", "errand", "--json", cwd=tmp_path, timeout_s=120)
-            assert begun.returncode == 0, begun.stderr
-            run_id = json.loads(begun.stdout)["id"]
+            registry = load(parse({"plugins": {"folder": str(tmp_path / "plugins")}}, "the test"))
+            run_id = await place.workflows.want(registry, "errand", {}, "ada")
             await place.noted((first, "sets out"), (first, "waits for gate"))
 
             worker = await start("worker", cwd=tmp_path)
