@@ -131,7 +131,7 @@ def leave_to_others() -> None:
 async def main(folder: Path) -> None:
     url = os.environ.get("GIZZI_TEST_STORE") or f"sqlite:///{folder}/gizzi.db"
     store, place = open_store(url), Place(folder)
-    policy = {"verify_after": "0.4s", "approval_ttl": "60s", **json.loads(os.environ.get("POLICY", "{}"))}
+    policy = {"verify_after": "0.4s", "approval_ttl": "10m", **json.loads(os.environ.get("POLICY", "{}"))}
     settings = settings_of(*range(1, 1001), **policy)
     quick = settings.collect.model_copy(update={"every_s": float(os.environ.get("EVERY", "0.2"))})
     settings = settings.model_copy(update={"collect": quick})

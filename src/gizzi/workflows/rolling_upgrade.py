@@ -157,23 +157,27 @@ async def _is_back(upgrade: _Upgrade, number: int, done: Mapping[str, Any]) -> s
 
 
 async def _watch(upgrade: _Upgrade, batch: Sequence[int]) -> str:
-    """For one session every one of them must vote and follow the chain, but for moments."""
+    """For one session every one of them must vote and follow the chain, but for moments; so must somebody watch them."""
     begun_at: float | None = None
+    since: float | None = None  # when all of them had been seen, and have been ever since
     fine_at: dict[int, float] = {}
+    unseen_s = 0.0
     while True:
-        at = 0.0
-        for number in batch:
-            seen = await upgrade.run.look(number)
-            if seen is None:
-                raise GizziError(f"stopped: validator {number} is not watched any more")
-            at = seen["at"]
-            begun_at = begun_at or at
-            if seen["rejoined"] is True:
-                fine_at[number] = at
-            elif at - fine_at.get(number, begun_at) > DIP_S:
-                raise GizziError(f"stopped: validator {number}, upgraded to {upgrade.version}, does not vote and follow the chain any more")
-        if at - (begun_at or at) >= upgrade.session_s:
-            return f"they voted for {duration_text(upgrade.session_s)}"
+        seen = [look for number in batch if (look := await upgrade.run.look(number)) is not None]
+        if len(seen) < len(batch):
+            unseen_s, since, fine_at = unseen_s + POLL_S, None, {}
+            if unseen_s > DIP_S:
+                raise GizziError(f"stopped: nobody watches {_numbers(batch)} any more")
+        else:
+            at = max(look["at"] for look in seen)
+            unseen_s, since, begun_at = 0.0, since or at, begun_at or at
+            fine_at |= {look["number"]: look["at"] for look in seen if look["rejoined"] is True}
+            for look in seen:
+                if look["at"] - fine_at.get(look["number"], since) > DIP_S:
+                    what = f"validator {look['number']}, upgraded to {upgrade.version}"
+                    raise GizziError(f"stopped: {what}, does not vote and follow the chain any more")
+            if at - begun_at >= upgrade.session_s:
+                return f"they voted for {duration_text(upgrade.session_s)}"
         await upgrade.run.sleep(POLL_S)
 
 

@@ -39,7 +39,7 @@ class Waiting:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while self.store.run_now(lambda c: rows.latest_approval(c, 1)) is None:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.05)
 
@@ -47,7 +47,7 @@ class Waiting:
         self.store.run_now(lambda c: approvals.decide(c, 1, yes=True, by="anna", why="", now=time.time()))
 
     async def end(self) -> dict[str, Any]:
-        out, _ = await asyncio.wait_for(self.process.communicate(), 60)
+        out, _ = await asyncio.wait_for(self.process.communicate(), 120)
         self.said = out.decode()
         assert self.process.returncode == 0 and "Traceback" not in self.said, self.said
         (row,) = self.store.run_now(lambda c: rows.all_actions(c, 10))
@@ -68,7 +68,7 @@ async def waiting(tmp_path: Path) -> Any:
         await found.process.wait()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("file", ["gizzi.db", "gizzi.db.runs"])
 async def test_locked(waiting: Waiting, file: str) -> None:
     if file == "gizzi.db.runs":
@@ -86,7 +86,7 @@ async def test_locked(waiting: Waiting, file: str) -> None:
         assert "locked" in waiting.said
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_full(waiting: Waiting) -> None:
     """It may not make any file larger, as on a disk that is full."""
     before = resource.prlimit(waiting.process.pid, resource.RLIMIT_FSIZE)
