@@ -20,7 +20,7 @@ from tools.substrate import key
 
 from .conftest import Runner
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 OURS, OTHER, THIRD = key(6), key(9), key(12)
 SPENT = 95 * 10**14

@@ -78,7 +78,7 @@ class Attempts:
                 session.name, session.place = event.source, place
             case "unknown_user":
                 session.unknown = True
-            case "probe" if not event.source:
+            case "probe":
                 session.knocked = place
             case _:
                 pass
@@ -93,7 +93,7 @@ class Attempts:
         session.at, session.source = at, source
 
     def knock(self, key: str, source: str) -> tuple[str, Place] | None:
-        """A connection that never tried to log in, once its source is known (from that process's lines, or the one just read)."""
+        """A connection that never tried to log in, once its source is known: from that process's lines, or the one just read."""
         session = self._sessions.get(key)
         if session is None or session.knocked is None or not (source := source or session.source):
             return None
