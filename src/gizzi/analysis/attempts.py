@@ -55,8 +55,8 @@ class Attempts:
         self._tell = tell
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
-    def observe(self, key: str, event: Event, place: Place) -> bool:
-        """key: host, program and process. Returns whether that process has tried to log in."""
+    def observe(self, key: str, event: Event, place: Place) -> None:
+        """key: host, program and process."""
         session = self._session(key or event.source, place.at)
         session.at = place.at
         session.source = event.source if event.kind != "pam" and event.source else session.source
@@ -72,7 +72,6 @@ class Attempts:
                 session.unknown = session.unknown or event.detail == "invalid"
                 session.tried, session.place = 1, session.place or place
                 self.end(key or event.source)
-                return True
             case "pam":
                 session.pam += event.times
                 session.name, session.place = event.source, place
@@ -82,7 +81,6 @@ class Attempts:
                 session.knocked = place
             case _:
                 pass
-        return bool(session.failed or session.pam or session.tried)
 
     def seen(self, key: str, source: str, at: float) -> None:
         """Where a process's connection comes from: if that is elsewhere than before, it is another connection."""
