@@ -296,3 +296,28 @@ def test_what_is_found_stands_in_the_log(events: list[tuple[str, str, int, int, 
         assert 0 < found.count <= 3 * len(lines)
         assert START <= (found.first_at or 0) <= (found.last_at or 0) <= START + 9000
         assert all(quote.quote in shown for quote in found.evidence)
+
+
+def test_connections_whose_source_another_line_tells_are_counted_once() -> None:
+    """OpenSSH since 8: what went wrong stands in one line, from where in another one of the same process."""
+    lines = []
+    for process in range(8):
+        head = f"Dec 10 07:0{process}:00 host sshd[{900 + process}]: "
+        lines += [
+            f"{head}error: kex_exchange_identification: Connection closed by remote host",
+            f"{head}Connection closed by 192.0.2.77 port 4000",
+        ]
+        lines += [f"{head.replace('[9', '[8')}Accepted publickey for ops from 192.0.2.78 port 4000 ssh2: ED25519 SHA256:abc"]
+        lines += [f"{head.replace('[9', '[8')}Connection closed by 192.0.2.78 port 4000"]
+    report = scan_logs_for_attacks({"auth.log": ["\n".join(lines)]}, reference=1_700_000_000)
+    assert [(found.kind, found.source, found.count) for found in report.findings] == [("port_scan", "192.0.2.77", 8)]
+
+
+def test_too_many_failures_are_counted_against_where_the_connection_came_from() -> None:
+    lines = []
+    for process in range(6):
+        head = f"Dec 1 07:0{process}:00 host sshd[{900 + process}]: "
+        lines += [f"{head}Connection from 192.0.2.77 port 4000 on 192.0.2.1 port 22"]
+        lines += [f"{head}Disconnecting: Too many authentication failures for root [preauth]"]
+    report = scan_logs_for_attacks({"auth.log": ["\n".join(lines)]}, reference=1_700_000_000)
+    assert [(found.kind, found.source, found.count) for found in report.findings] == [("brute_force", "192.0.2.77", 6)]

@@ -10,17 +10,18 @@ from pathlib import Path
 import pytest
 
 from conftest import missing, need
-from gizzi.config import Validator
+from gizzi.config import Chain, Validator
 from gizzi.kinds import ReportItem
 from gizzi.reach.node import HttpNode
 from gizzi.readers.runtime import Runtime
 from gizzi.readers.scale import Call
+from gizzi.tasks._chain import open_chain
 from tools import chopsticks, runtimes, scale
 from tools.substrate import key
 
 from .conftest import Runner
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 OURS, OTHER, THIRD = key(6), key(9), key(12)
 SPENT = 95 * 10**14
@@ -101,6 +102,9 @@ async def test_what_our_account_and_the_root_did_is_told(relay: Relay, node: Htt
     assert "no pallet Referenda" in (await role.run("governance", "referenda")).items[0].text
     assert [item.text for item in (await role.run("governance", "runtime_upgrades")).items] == ["runtime rococo 9140 runs"]
     assert await told(relay, node, runner) == []
+    reader = await open_chain(role.scene_of((Validator(number=6, rpc_url=relay.url),), {}), Chain(id="main"))
+    listed = await reader.entries("Session", "NextKeys", most=100)
+    assert len(listed) == 8 and all(len(keys[0]) == 66 and "grandpa" in session for keys, session in listed)
     proxy = Call("Proxy", "add_proxy", {"delegate": OTHER, "proxy_type": "Any", "delay": 0})
     await relay.send(relay.sudo, Call("Sudo", "sudo", {"call": Call("System", "set_heap_pages", {"pages": 9})}))
     await relay.send(OURS, set_keys(relay.runtime))

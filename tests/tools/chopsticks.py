@@ -23,7 +23,7 @@ PACKAGES = ("@acala-network/chopsticks@1.1.0", "@substrate/connect-known-chains@
 SPEC = "rococo_v2_2_asset_hub"
 """The one specification among the known chains that holds its runtime and raw genesis, so that nothing is fetched from a network."""
 SIGNED = "0xdeadbeef" + "cd" * 60
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 90.0
 
 _WRITE_SPEC = f"import('@substrate/connect-known-chains').then(k => require('fs').writeFileSync('spec.json', k.{SPEC}))"
 
@@ -110,7 +110,7 @@ def _call(url: str, method: str, *params: Any) -> Any:
 def raw(url: str, body: bytes) -> bytes:
     """What it answers to that body."""
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         answered: bytes = answer.read()
     return answered
 

@@ -112,16 +112,14 @@ class Scan:
             case "seen":
                 if key:
                     self._attempts.seen(key, source, at)
-            case "probe" | "closed" if key and not (source and event.kind == "probe"):
+            case "probe" | "closed" if key:
                 if event.kind == "probe":
                     self._attempts.observe(key, event, place)
                 self._knocked(self._attempts.knock(key, source))
                 self._attempts.end(key)
             case "probe":
-                tried = self._attempts.observe(key, event, place) if key else False
-                self._attempts.end(key or source)
-                if not tried:
-                    self._knocked((source, place))
+                self._attempts.end(source)
+                self._knocked((source, place))
             case "closed":
                 self._attempts.end(source)
             case "reverse":

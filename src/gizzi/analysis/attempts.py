@@ -55,8 +55,8 @@ class Attempts:
         self._tell = tell
         self._sessions: OrderedDict[str, _Session] = OrderedDict()
 
-    def observe(self, key: str, event: Event, place: Place) -> bool:
-        """key: host, program and process. Returns whether that process has tried to log in."""
+    def observe(self, key: str, event: Event, place: Place) -> None:
+        """key: host, program and process."""
         session = self._session(key or event.source, place.at)
         session.at = place.at
         session.source = event.source if event.kind != "pam" and event.source else session.source
@@ -72,17 +72,15 @@ class Attempts:
                 session.unknown = session.unknown or event.detail == "invalid"
                 session.tried, session.place = 1, session.place or place
                 self.end(key or event.source)
-                return True
             case "pam":
                 session.pam += event.times
                 session.name, session.place = event.source, place
             case "unknown_user":
                 session.unknown = True
-            case "probe" if not event.source:
+            case "probe":
                 session.knocked = place
             case _:
                 pass
-        return bool(session.failed or session.pam or session.tried)
 
     def seen(self, key: str, source: str, at: float) -> None:
         """Where a process's connection comes from: if that is elsewhere than before, it is another connection."""
@@ -93,7 +91,7 @@ class Attempts:
         session.at, session.source = at, source
 
     def knock(self, key: str, source: str) -> tuple[str, Place] | None:
-        """A connection that never tried to log in, once its source is known (from that process's lines, or the one just read)."""
+        """A connection that never tried to log in, once its source is known: from that process's lines, or the one just read."""
         session = self._sessions.get(key)
         if session is None or session.knocked is None or not (source := source or session.source):
             return None
