@@ -27,6 +27,13 @@ TITLES = {
     "WebhookAlert": "One alert of it. More members may follow.",
     "Heard": "What was understood of a webhook.",
     "Reason": "Why not.",
+    "Findings": "How often a model was right to open an incident.",
+    "Outlook": "A forecast: when something breaks, with an interval. Where too little is known, `unknown` says so and the rest is null.",
+    "Foretold": "What is expected as far ahead as a forecast looks.",
+    "ForecastRecord": "How earlier forecasts of this kind did, of all subjects.",
+    "ValidatorHistory": "A validator's past on an even grid of time.",
+    "Trend": "The last minutes of every validator, for lines in a table.",
+    "TrendColumns": "One validator's last minutes.",
 }
 MEANINGS = {
     "response": "the answer's words",
@@ -102,4 +109,8 @@ MEANINGS = {
     "entries": "how many entries were read",
     "head": "the hash of the last one",
     "WebhookAlert.status": "whether it fires or is over",
+    "Foretold.low": "the lower end of the 80 % interval",
+    "Foretold.likely": "what is most likely",
+    "Foretold.high": "the upper end of the 80 % interval",
+    "Outlook.what": "what is foretold",
 }
