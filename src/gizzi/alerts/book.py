@@ -168,7 +168,8 @@ class AlertBook:
         try:
             finding = _sound(answer, rule)
         except TypeError as error:
-            return self._fails(rule, error, now)
+            self._fails(rule, error, now)
+            return
         if alert is None:
             alert = Alert(subject, rule.name, chain, rule.severity, "", (), (), since=seen_at)
             alert.flaps = self._flaps(alert.key, now)
