@@ -13,7 +13,7 @@ from gizzi import registry
 from gizzi.app import open_app
 from gizzi.config import Settings, Validator, parse
 from gizzi.engine.watch import Watch
-from gizzi.errors import ConfigError, GizziError, NotFound, SourceError
+from gizzi.errors import ConfigError, GizziError, NotFound, SourceError, UsageError
 from gizzi.models.merge import catalogue_of
 from gizzi.models.router import Router
 from gizzi.reach import Reach
@@ -86,6 +86,18 @@ async def test_a_source_and_a_rule_from_the_plugins_folder_raise_an_incident(tmp
     await watch.collector.once()
     await watch.step()
     assert watch.fleet.view(6, 0).calls == 2, "a plain function runs too, and its memory lasts"
+
+
+@pytest.mark.parametrize("said", ["True", "v.temperature_c > 80", "['hot']", "Finding('hot', validators=6)"])
+async def test_a_rule_that_returns_something_else_is_dead_and_never_an_alert(tmp_path: Path, said: str) -> None:
+    write(tmp_path, "hot.py", PLUGIN)
+    odd = f"from gizzi import Finding, rule\n\n@rule('odd', hold='0s', needs=('temperature_c',))\ndef odd(v, fleet):\n    return {said}\n"
+    write(tmp_path, "odd.py", odd)
+    watch = watch_of(settings_with(tmp_path))
+    await watch.collector.once()
+    opened = {change.incident.rule: change.text for change in await watch.step() if change.kind == "opened"}
+    assert "odd" not in opened and opened["too_hot"].endswith("91.5 degrees"), "the other rules go on"
+    assert "odd (TypeError: " in opened["rule_dead"]
 
 
 async def test_its_threshold_is_a_configuration_key(tmp_path: Path) -> None:
@@ -294,3 +306,42 @@ def test_a_panel_that_asks_for_something_unknown_is_told(tmp_path: Path) -> None
     write(tmp_path, "odd.py", "from gizzi import panel\n\n@panel('odd')\ndef odd(teapot): ...\n")
     assert "'odd'" in registry.load(settings_with(tmp_path)).failures[0].error
     assert "asks for 'teapot'; it gets fleet, store, clock, settings" in registry.load(settings_with(tmp_path)).failures[0].error
+
+
+TASKS = """
+    from gizzi import SourceError, task
+
+    @task("faulty")
+    async def faulty(scene):
+        return 1 / 0
+
+    @task("plain_faulty")
+    def plain_faulty(scene):
+        return {}["x"]
+
+    @task("endless_words")
+    def endless_words(scene):
+        yield "not an item"
+
+    @task("refused")
+    def refused(scene):
+        raise SourceError("refused", "nobody is there")
+"""
+
+
+async def test_a_task_with_a_fault_is_told_and_ends_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "tasks.py", TASKS)
+    names = ["faulty", "plain_faulty", "endless_words", "refused"]
+    (tmp_path / "roles").mkdir()
+    lines = "".join(f"  {name}: Try.\n" for name in names)
+    (tmp_path / "roles" / "mine.md").write_text(f"---\nname: mine\ndescription: Tries.\ntasks:\n{lines}---\nYou try.\n")
+    async with open_app(settings_with(tmp_path, store={"url": "sqlite://"})) as app:
+        told = {name: (await app.roles.run("mine", name)).items for name in names}
+        with pytest.raises(UsageError, match="no option below; it has: none"):
+            await app.roles.run("mine", "faulty", options={"below": "3"})
+    assert all(len(items) == 1 and items[0].severity == "medium" for items in told.values())
+    said = {name: items[0].text for name, items in told.items()}
+    assert "tasks.py:4 failed: ZeroDivisionError: division by zero" in said["faulty"]
+    assert "failed: KeyError: 'x'" in said["plain_faulty"]
+    assert "must return a list of ReportItem, or a text" in said["endless_words"]
+    assert said["refused"] == "refused could not be done: nobody is there"

@@ -54,8 +54,8 @@ FAILS = {
     "workflow": "`GizziError`: stopped, with the reason. Anything else: failed. What its steps gave is kept",
     "notifier": "it is tried again, then the channel is reported as failing",
     "panel": "the error is shown in its place",
-    "task": "`SourceError` is an item of the report: what it would have found is unknown",
-    "wire": "the router takes the next model, as after any failure of a provider",
+    "task": "an item of the report says so; the role's other tasks go on",
+    "wire": "while it is made: one line that says where it lives. While it answers: the router takes the next model",
 }
 USE = {
     "source": "it is collected from the next start on; `gizzi doctor` shows it",

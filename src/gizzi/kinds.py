@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from gizzi.clock import seconds
 from gizzi.config import Settings
-from gizzi.errors import ConfigError, GizziError, OutcomeUnknown
+from gizzi.errors import ConfigError, GizziError, OutcomeUnknown, SourceError
 from gizzi.sections import Severity as Severity
 
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
@@ -212,6 +212,19 @@ class RoleTask:
     awaits: bool
     summary: str
     where: str
+
+    async def gather(self, given: Mapping[str, Any]) -> str | list[ReportItem]:
+        """What it found. Raises GizziError; SourceError where it has a fault, or found something else than it should."""
+        try:
+            said = await self.run(**given) if self.awaits else await asyncio.to_thread(self.run, **given)
+            found = said if isinstance(said, str) else list(said or ())
+        except GizziError:
+            raise
+        except Exception as error:
+            raise SourceError("internal", f"the task in {self.where} failed: {type(error).__name__}: {error}") from None
+        if not isinstance(found, str) and not all(isinstance(item, ReportItem) for item in found):
+            raise SourceError("internal", f"the task in {self.where} must return a list of ReportItem, or a text")
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,11 @@ class AlertBook:
             if alert is not None:
                 self._clear(alert, now, turn)
             return
-        finding = _sound(answer, rule)
+        try:
+            finding = _sound(answer, rule)
+        except TypeError as error:
+            self._fails(rule, error, now)
+            return
         if alert is None:
             alert = Alert(subject, rule.name, chain, rule.severity, "", (), (), since=seen_at)
             alert.flaps = self._flaps(alert.key, now)
@@ -218,8 +222,10 @@ def _call(rule: Rule):  # type: ignore[no-untyped-def]
     return lambda *args: rule.check(*args, **limits)
 
 
-def _sound(answer: Finding | str, rule: Rule) -> Finding:
-    """What a rule said, whatever a plugin's said, in the form that everything after relies on."""
+def _sound(answer: object, rule: Rule) -> Finding:
+    """What a rule said, in the form that everything after relies on. Raises TypeError where a plugin's said something else."""
+    if not isinstance(answer, Finding | str):
+        raise TypeError(f"it returned {type(answer).__name__}; a rule returns a text, a Finding, None or UNKNOWN")
     found = answer if isinstance(answer, Finding) else Finding(str(answer))
     severity = found.severity if found.severity in SEVERITIES else rule.severity
     validators = tuple(number for number in found.validators if isinstance(number, int))

@@ -70,14 +70,14 @@ class RoleRunner:
         given = _given(item, scene)
         try:
             async with asyncio.timeout(TASK_S):
-                said = await item.run(**given) if item.awaits else await asyncio.to_thread(item.run, **given)
+                said = await item.gather(given)
         except TimeoutError:
             return [
                 ReportItem(f"{task} took longer than {TASK_S / 60:.0f} min and was ended; what it would have found is unknown", "medium")
             ]
         except SourceError as error:
-            return [ReportItem(f"{task} could not be done: {error}", "medium")]
-        return [ReportItem(one_line(said, 2000))] if isinstance(said, str) else list(said or ())
+            return [ReportItem(one_line(f"{task} could not be done: {error}", 500), "medium")]
+        return [ReportItem(one_line(said, 2000))] if isinstance(said, str) else said
 
     async def _phrase(
         self, role: Role, task: str, items: Sequence[ReportItem], following: Sequence[ReportItem]
@@ -126,7 +126,7 @@ def _given(item: RoleTask, scene: Scene) -> dict[str, Any]:
     }
     unknown = [name for name in scene.options if name not in item.wants or name in parts]
     if unknown:
-        wants = ", ".join(f"--{name}" for name in item.wants if name not in parts) or "none"
+        wants = ", ".join(f"--with {name}=…" for name in item.wants if name not in parts) or "none"
         raise UsageError(f"{item.name} has no option {unknown[0]}; it has: {wants}")
     return {name: parts[name] if name in parts else scene.options.get(name) for name in item.wants}
 
