@@ -101,7 +101,7 @@ class Program:
             folder = Path(name)
             command = await self._command(folder, schema)
             self._write(folder / "system.md", "\n\n".join([*(one.text for one in said if one.role == "system"), ABOUT_TOOLS]))
-            given = text_of(said, None if any(_SCHEMA in word for word in command) else schema)
+            given = text_of(said, None if any(word.startswith(_SCHEMA) for word in command) else schema)
             ended = await self._run(command, folder, given.encode("utf-8", "replace"))
         try:
             return read(ended.output)
