@@ -3,6 +3,7 @@ extrinsics are written by that metadata's own types, what roles read of them is 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -50,9 +51,9 @@ class Served:
         return [(item.text.partition(":")[0], item.severity, item.about) for item in items[:-1]]
 
 
-@pytest.fixture
-async def served(request: pytest.FixtureRequest, runner: Runner) -> AsyncIterator[Served]:
-    chain = SmallChain(runtimes.metadata(request.param))
+@contextlib.asynccontextmanager
+async def serving(chain: SmallChain) -> AsyncIterator[str]:
+    """Its address while it answers over HTTP."""
 
     async def answer(asked: loopback.Request) -> bytes:
         method, params = asked.call
@@ -61,10 +62,16 @@ async def served(request: pytest.FixtureRequest, runner: Runner) -> AsyncIterato
         except RpcError as error:
             return loopback.error(str(error), -32601)
 
-    node = HttpNode()
+    async with loopback.loopback(answer) as server:
+        yield server.url
+
+
+@pytest.fixture
+async def served(request: pytest.FixtureRequest, runner: Runner) -> AsyncIterator[Served]:
+    chain, node = SmallChain(runtimes.metadata(request.param)), HttpNode()
     try:
-        async with loopback.loopback(answer) as server:
-            yield Served(chain, server.url, node, runner)
+        async with serving(chain) as url:
+            yield Served(chain, url, node, runner)
     finally:
         await node.close()
 
@@ -217,15 +224,20 @@ async def test_a_relay_chain_whose_asset_hub_does_the_staking_is_read_where_it_c
     assert "on its Asset Hub" in texts[2] and not any("era 77" in text or "commission 5" in text for text in texts)
 
 
+def of_two_chains(monkeypatch: pytest.MonkeyPatch, runner: Any, *validators: Validator) -> None:
+    """For that runner, the chain `hub` is a side chain of the chain `relay`."""
+    made = runner.scene_of
+    settings = Settings(chains=(Chain(id="relay"), Chain(id="hub", parent="relay")), validators=validators)
+    monkeypatch.setattr(runner, "scene_of", lambda mine, options: replace(made(mine, options), settings=settings))
+
+
 @on("asset-hub-polkadot-15", "asset-hub-kusama-15")
 async def test_an_asset_hub_does_the_staking_of_its_parents_validators(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     staking(served.chain, 30)
     relay = Validator(number=6, chain="relay", labels={"stash": OURS})
     hub = Validator(number=50, chain="hub", rpc_url=served.url)
     runner = served.runner(relay, hub, node=served.node, fleet=Fleet())
-    made = runner.scene_of
-    chains = Settings(chains=(Chain(id="relay"), Chain(id="hub", parent="relay")), validators=(relay, hub))
-    monkeypatch.setattr(runner, "scene_of", lambda mine, options: replace(made(mine, options), settings=chains))
+    of_two_chains(monkeypatch, runner, relay, hub)
     items = [(item.about, item.text) for item in (await runner.run("economics", "rewards")).items]
     assert ("validator 6", "30 points in era 77, 30 % of the median; look at its votes, its peers and its clock") in items
 
@@ -279,6 +291,25 @@ async def test_an_authorized_upgrade_in_storage_is_told(served: Served) -> None:
     served.chain.fill("System", "AuthorizedUpgrade", {"code_hash": key(1), "check_version": True})
     texts = [(item.severity, item.text) for item in await served.items("governance", "runtime_upgrades")]
     assert [severity for severity, _ in texts] == ["high", "low"] and key(1) in texts[0][1]
+
+
+@on("asset-hub-polkadot-15", "asset-hub-kusama-15")
+@pytest.mark.parametrize(
+    ("included", "said"), [(98, "included up to block 98"), (40, "its head is 60 blocks beyond what its parent has included")]
+)
+async def test_a_side_chain_is_held_against_what_its_parent_includes(
+    served: Served, monkeypatch: pytest.MonkeyPatch, included: int, said: str
+) -> None:
+    parent = SmallChain(runtimes.metadata("polkadot-15"))
+    served.chain.put("ParachainInfo", "ParachainId", 1000)
+    for number in (999, 1000, 2000):
+        parent.put("Paras", "Heads", number, "0x" + "11" * 32 + scale.compact(included + number - 1000).hex() + "22" * 64)
+    async with serving(parent) as url:
+        validators = (Validator(number=6, chain="relay", rpc_url=url), Validator(number=50, chain="hub", rpc_url=served.url))
+        runner = served.runner(*validators, node=served.node, fleet=Fleet({"hub": {"median_height": 100, "median_finalized": 99}}))
+        of_two_chains(monkeypatch, runner, *validators)
+        texts = [item.text for item in (await runner.run("multichain", "inclusion")).items]
+    assert any(text.startswith(said) for text in texts)
 
 
 @on("polkadot-14", "kusama-15", "substrate-16")
