@@ -61,7 +61,7 @@ ORDER = ("rule", "source", "Finding", "UNKNOWN", "Answer")
 
 
 def names() -> list[str]:
-    return [*ORDER, *sorted(set(gizzi.__all__) - set(ORDER), key=str.lower)]
+    return [*ORDER, *sorted(set(gizzi.__all__) - set(ORDER), key=lambda name: (name.lower(), name))]
 
 
 def python_page() -> str:
