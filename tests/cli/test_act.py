@@ -104,7 +104,7 @@ async def test_what_cannot_be_proposed(tmp_path: Path) -> None:
             (("act", "pok", "2", "--why", "x"), 1, "did you mean 'poke'"),
             (("act", "poke", "9", "--why", "x"), 1, "there is no validator 9"),
             (("act", "poke", "2", "--why", " "), 2, "say why"),
-            (("act", "unit_status", "2", "--why", "x"), 1, "there is no action 'unit_status'"),
+            (("act", "unit_status", "2", "--why", "x"), 1, "validator 2 has no `unit`"),
         ):
             done = await gizzi(*words, cwd=tmp_path)
             assert done.returncode == code and says in done.stderr and len(done.stderr.splitlines()) == 1, done
