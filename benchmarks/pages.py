@@ -42,7 +42,7 @@ async def paints(url: str) -> dict[str, Any]:
         for _ in range(5):
             page = await browser.new_page()
             await page.goto(url)
-            while (painted := await page.evaluate(FIRST_PAINT)) is None:  # wait_for_function needs eval, which the pages forbid
+            while (painted := await page.evaluate(FIRST_PAINT)) is None:  # noqa: ASYNC110 - wait_for_function needs eval, which is forbidden
                 await asyncio.sleep(0.01)
             first.append(painted)
             updates += [await page.evaluate(UPDATE) for _ in range(2)]
