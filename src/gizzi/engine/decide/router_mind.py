@@ -39,6 +39,7 @@ class Said(BaseModel):
     escalate_to: str | None = None
 
 
+# The form of a brief answer; `parse` checks it. Without docstrings and descriptions, because a model is sent those too.
 class _Cited(BaseModel):
     observation: str
     quote: str
@@ -50,9 +51,6 @@ class Briefly(BaseModel):
     confidence: float
     evidence: list[_Cited]
     estimated_downtime_min: float | None = None
-
-
-# A comment, because a model is sent what a docstring says: the form of a brief answer, which says no more than it must. `parse` checks it.
 
 
 class RouterMind:
