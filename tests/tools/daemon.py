@@ -40,7 +40,7 @@ class Daemon:
             if match := LISTENS.search(line):
                 self.url = match[1]
 
-    async def ready(self, within_s: float = 30.0) -> Daemon:
+    async def ready(self, within_s: float = 90.0) -> Daemon:
         await self.until(lambda: self.url or self.process.returncode is not None, within_s)
         assert self.url, f"it did not start:\n{self.said}"
         return self
@@ -49,14 +49,14 @@ class Daemon:
     def said(self) -> str:
         return "\n".join(self.lines)
 
-    async def until(self, condition: Callable[[], Any], within_s: float = 30.0) -> None:
+    async def until(self, condition: Callable[[], Any], within_s: float = 90.0) -> None:
         """Wait until it holds; fails with what was said."""
         give_up_at = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < give_up_at, f"not within {within_s:.0f} s; it said:\n{self.said}"
             await asyncio.sleep(0.05)
 
-    async def until_said(self, *words: str, within_s: float = 30.0) -> str:
+    async def until_said(self, *words: str, within_s: float = 90.0) -> str:
         """Wait for a line with all these words; gives it."""
         found: list[str] = []
 
@@ -78,7 +78,7 @@ class Daemon:
         """SIGTERM; gives its exit code."""
         if self.process.returncode is None:
             self.process.terminate()
-        code = await asyncio.wait_for(self.process.wait(), 20)
+        code = await asyncio.wait_for(self.process.wait(), 60)
         await self._reading
         return code
 
