@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -56,6 +57,7 @@ async def test_webhook_posts_the_message_as_json() -> None:
 
 
 async def test_apprise_sends_to_its_services_without_their_templates() -> None:
+    importlib.import_module("apprise")  # which takes its time on a busy machine, and is not what is tried here
     async with channel("json://127.0.0.1:PORT/path", ok("200 OK")) as (found, server):
         hostile = Message("{{ 7*7 }} <b>", "two\nlines", "high", "inc-1", "opened", False, "")
         assert await found.send(hostile) is None and await found.send(OVER) is None

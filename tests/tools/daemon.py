@@ -78,7 +78,7 @@ class Daemon:
         """SIGTERM; gives its exit code."""
         if self.process.returncode is None:
             self.process.terminate()
-        code = await asyncio.wait_for(self.process.wait(), 20)
+        code = await asyncio.wait_for(self.process.wait(), 60)
         await self._reading
         return code
 

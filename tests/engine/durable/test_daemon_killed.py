@@ -35,7 +35,7 @@ async def say(daemon: Daemon, folder: Path, *words: str) -> Any:
 
 
 async def closed(daemon: Daemon, number: int) -> dict[str, Any]:
-    for _ in range(600):
+    for _ in range(1800):
         found = {one["id"]: one for one in await daemon.get("/api/actions")}
         if found[f"act-{number}"]["state"] == "closed":
             action: dict[str, Any] = found[f"act-{number}"]
@@ -44,7 +44,7 @@ async def closed(daemon: Daemon, number: int) -> dict[str, Any]:
     raise AssertionError(f"never closed: {found}")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_killed_while_one_is_under_way_and_while_one_waits(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins" / "poke.py").write_text(PLUGIN)

@@ -52,6 +52,7 @@ class Findings(BaseModel):
     findings: list[Finding]
 
 
+# The form of a brief answer; `parse` checks it. Without docstrings and descriptions, because a model is sent those too.
 class _Cited(BaseModel):
     observation: str
     quote: str
@@ -64,8 +65,6 @@ class Briefly(BaseModel):
     evidence: list[_Cited]
     estimated_downtime_min: float | None = None
 
-
-# A comment, because a model is sent what a docstring says: the form of a brief answer, which says no more than it must. `parse` checks it.
 
 _FORMS: Mapping[str, type[BaseModel]] = {"decision": Said, "brief": Briefly, "findings": Findings}
 
