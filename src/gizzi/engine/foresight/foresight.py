@@ -25,6 +25,8 @@ FIRST_AFTER_S = 60.0
 EVERY_S = 3600.0
 EARLY_S = 1200.0
 """How often in its first hour, in which there first is something to say."""
+SIMULATED_FIRST_S, SIMULATED_EVERY_S = 3600.0, 6 * 3600.0
+"""Simulated time, of which each second counts, looks less often."""
 SOON_S = 7 * 86400.0
 """What breaks within this time is told where there is little room."""
 DAY_S, FORTNIGHT_S, SPEND_S = 86400.0, 14 * 86400.0, 30 * 86400.0
@@ -46,11 +48,12 @@ class Foresight:
             self._show(await self._watch.store.run(lambda c: rows.latest(c, began_at)))
             self._hand_over(self._watch.fleet.histories)
             self._watch.record = await self._watch.store.run(rows.records)
-        await self._watch.clock.sleep(FIRST_AFTER_S)
+        await self._watch.clock.sleep(FIRST_AFTER_S if self._watch.live else SIMULATED_FIRST_S)
         while True:
             with suppress(StoreError):  # the watch tells of a store that fails
                 await self.look()
-            await self._watch.clock.sleep(EARLY_S if self._watch.clock.now() - began_at < EVERY_S else EVERY_S)
+            every_s = EARLY_S if self._watch.clock.now() - began_at < EVERY_S else EVERY_S
+            await self._watch.clock.sleep(every_s if self._watch.live else SIMULATED_EVERY_S)
 
     async def look(self) -> None:
         """Make every forecast anew. Raises StoreError."""

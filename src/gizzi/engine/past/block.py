@@ -125,10 +125,8 @@ def stretch_of(blocks: Sequence[Block], tier: Tier, since: float, until: float) 
         offset = block.begins_at // tier.step_s - first
         begin, end = max(0, -offset), min(tier.length, last - first - offset)
         for name, column in zip(NAMES, block.columns, strict=True):
-            into = columns[name]
-            for slot in range(begin, end):
-                if column[slot] != UNKNOWN:
-                    into[slot + offset] = column[slot]
+            if begin < end:
+                columns[name][begin + offset : end + offset] = [None if value == UNKNOWN else value for value in column[begin:end]]
     return Stretch(first * tier.step_s, tier.step_s, columns)
 
 
