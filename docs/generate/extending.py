@@ -33,7 +33,7 @@ GETS = {
     "notifier": marks._NOTIFIER_GETS,
     "panel": marks._PANEL_GETS,
     "task": ("scene", "validators", "settings", "store", "clock", "options of `gizzi role run --with`"),
-    "wire": ("provider", "model", "key", "http"),
+    "wire": ("provider", "model", "key", "http", "settings"),
 }
 RETURNS = {
     "source": "observations by name: numbers, true or false, texts, tuples of texts",

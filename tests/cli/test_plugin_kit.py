@@ -97,7 +97,7 @@ async def test_the_panel_is_shown_and_the_workflow_and_the_wire_are_ready(file: 
     found = loaded(file)
     assert found.workflows["myworkflow"].options() == {"validator": True, "minutes": False}
     provider, model = SimpleNamespace(name="mywire", url="http://127.0.0.1:9"), SimpleNamespace(id="mywire/small", name="small")
-    assert found.wires["mywire"].made(provider, model, "", None).model_name
+    assert found.wires["mywire"].made(provider, model, "", None, None).model_name
 
 
 async def test_the_task_runs_in_a_role(file: Path, tmp_path: Path) -> None:
