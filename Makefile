@@ -11,7 +11,7 @@ demo: $(VENV)/installed
 	@$(BIN)/gizzi demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from tools.api import Api
 
 async def test_it_is_marked_counted_and_changes_no_health(api: Api) -> None:
     watch = api.app.watch
-    await api.until(lambda: all(status["health"] != "unknown" for status in watch.statuses()), 60.0)
+    await api.until(lambda: all(status["health"] != "unknown" for status in watch.statuses()))
     validator = watch.fleet.validators[3]
     given = {"severity": "high", "text": "odd", "shown": "peers = 31", "role": "watcher", "model": "<i>m</i>"}
     await watch.hear([finding(validator, "peers", now=watch.clock.now(), **given)])

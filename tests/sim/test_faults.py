@@ -11,6 +11,7 @@ GIVEN = {
     "slow": {"delay_s": 5},
     "lost_scrapes": {"rate": 0.01},
     "peers_drop": {"peers": 1},
+    "peers_fall": {"per_min": 2},
     "lag": {"blocks": 50},
     "tx_queue": {"size": 20000},
     "disk_fill": {"bytes_per_s": 1e6},

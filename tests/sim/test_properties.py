@@ -20,6 +20,8 @@ RANGES = {
     "delay_s": st.floats(0.1, 9),
     "rate": st.floats(0, 1),
     "peers": st.integers(0, 60),
+    "per_min": st.floats(0.01, 1000),
+    "least": st.integers(0, 60),
     "blocks": st.integers(1, 200),
     "size": st.integers(0, 30_000),
     "bytes_per_s": st.floats(1, 1e9),

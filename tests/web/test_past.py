@@ -9,6 +9,7 @@ import pytest
 
 from gizzi.web.chart import MOST, thinned
 from tools.browsing import site
+from tools.fleet import until
 from tools.remembered import keep_hours
 
 
@@ -19,7 +20,7 @@ def shows(number: int, at: float) -> dict[str, float]:
 
 async def test_pages_begin_with_what_was_kept_and_say_what_breaks_next() -> None:
     async with site(rules={"disk_filling": {"enabled": False}}) as one, aiohttp.ClientSession() as http:
-        await one.until(lambda: all(v["peers"] is not None for v in one.app.live.statuses()), 60)
+        await until(lambda: all(v["peers"] is not None for v in one.app.live.statuses()))
 
         async def page(path: str) -> str:
             async with http.get(one.url + path) as answer:

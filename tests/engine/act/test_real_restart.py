@@ -79,7 +79,6 @@ def install(host: SystemdHost, upstream: Validator) -> None:
 def configure(folder: Path, server: Any, host: SystemdHost, port: int, store: str) -> None:
     ssh = host.settings()
     more = f"""
-        host_every = "1s"
         [ssh]
         user = "{ssh.user}"
         port = {ssh.port}
@@ -98,7 +97,7 @@ def configure(folder: Path, server: Any, host: SystemdHost, port: int, store: st
         [store]
         url = "{store}"
     """
-    file = write_config(folder, server, textwrap.dedent(more))
+    file = write_config(folder, server, textwrap.dedent(more), host_every="1s")
     text = file.read_text()
     front = f"http://127.0.0.1:{port}"
     table = next(part for part in re.split(r"(?=\[\[validators\]\])", text) if part.startswith(f"[[validators]]\nnumber = {NODE}\n"))
