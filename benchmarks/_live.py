@@ -30,6 +30,10 @@ def _line(process: subprocess.Popen[str], stream: Any, word: str) -> str:
     raise SystemExit(f"{process.args} ended early")
 
 
+WITHOUT_MODELS = "\n[tiers]\nlocal = []\nstandard = []\nfrontier = []\n"
+"""What is measured is the watching: a role's schedule may otherwise load a model's library meanwhile, once."""
+
+
 @contextlib.contextmanager
 def simulated(folder: Path, validators: int, authorities: int | None = None) -> Iterator[tuple[str, Path]]:
     """Yields the address where faults are injected, and the gizzi.toml that points at the fleet."""
@@ -38,7 +42,9 @@ def simulated(folder: Path, validators: int, authorities: int | None = None) -> 
     command += ["--authorities", str(authorities)] if authorities else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        yield _line(process, process.stdout, "ready:").split()[-1], config
+        address = _line(process, process.stdout, "ready:").split()[-1]
+        config.write_text(config.read_text(encoding="utf-8") + WITHOUT_MODELS, encoding="utf-8")
+        yield address, config
     finally:
         process.terminate()
         process.wait(20)

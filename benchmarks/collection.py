@@ -20,7 +20,8 @@ from detection import free_port
 
 from tools import prometheus as servers
 
-VALIDATORS, EVERY_S, SETTLE_S, SPAN_S = 60, 5, 30, 120
+VALIDATORS, EVERY_S, SETTLE_S, SPAN_S = 60, 5, 90, 120
+"""Settled once the first forecasts are made, which it does every hour."""
 FLOOR = 0.4
 
 

@@ -75,6 +75,15 @@ class Call:
         return self if local else replace(self, messages=redacted(self.messages, self.redactor))
 
 
+def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor) -> Call:
+    """A question alone, without tools or a form."""
+    from pydantic_ai.messages import ModelRequest, UserPromptPart
+    from pydantic_ai.models import ModelRequestParameters
+
+    message = ModelRequest(parts=[UserPromptPart(text)], instructions=instructions)
+    return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
+
+
 @dataclass(slots=True)
 class Bill:
     """One call to one model. usage: set once the provider has answered whole; cost_usd with it where the provider said that too.

@@ -32,7 +32,7 @@ from gizzi.models.breaker import Breakers
 from gizzi.models.budget import BudgetLeft
 from gizzi.models.cache import AnswerCache
 from gizzi.models.catalogue import Catalogue
-from gizzi.models.door import Call, Door, NoAnswer, Purse, Reply
+from gizzi.models.door import Call, Door, NoAnswer, Purse, Reply, call_of
 from gizzi.models.doubts import doubt_of
 from gizzi.models.ledger import Ledger
 from gizzi.models.live import daemon_statuses
@@ -106,6 +106,7 @@ class Router:
         self._registry = registry
         self._purse = purse
         self._opened: Opened | None = None
+        self._warm: Opened | None = None
         self._warming = asyncio.Lock()
         self._left: tuple[float, BudgetLeft] | None = None
 
@@ -154,6 +155,7 @@ class Router:
 
     async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
         """Each call of the route's plan, through the door."""
+        await self.warm()
 
         async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
             call = self.call_for(task, statuses, prompts.instructions(vote=vote))
@@ -175,12 +177,15 @@ class Router:
         return None if said is None else _by_reflex(said, began, "live status answers it, without a model")
 
     async def warm(self) -> None:
-        """Load what a first call would load, beside the running loop: a daemon must not stand still for it."""
+        """Load what a first call would load, once and beside the running loop: a daemon must not stand still for it."""
+        if self._warm is not None and self._warm is self._opened:
+            return
         async with self._warming:
             opened = await asyncio.to_thread(self._open)
             reach = self._reachable(opened)
             apis = {opened.catalogue.providers[model.provider].api for model in opened.catalogue.models.values() if reach(model) is None}
             await asyncio.to_thread(preload, apis)
+            self._warm = opened
 
     def rows(self) -> list[dict[str, Any]]:
         """The catalogue as every face shows it."""
@@ -219,6 +224,7 @@ class Router:
         route = await self.route(task)
         if not route.models:
             raise nobody(route.reason, True)
+        await self.warm()
         call = self.call_for(task, statuses)
         async with self._door().stream(task, route, call) as opened:
             yield _pieces(restored(opened.stream, call.redactor), lambda said: note_on(said, task.text, statuses))
@@ -351,14 +357,6 @@ def answer_of(reply: Reply, call: Call) -> Answer:
     usage = reply.bill.usage or Usage(estimated=True)
     said = call.redactor.restore(reply.response.text or "")
     return Answer(model.id, model.tier, said, reply.bill.cost_usd, reply.time_s, usage, route)
-
-
-def call_of(text: str, instructions: str, output_tokens: int, redactor: Redactor) -> Call:
-    from pydantic_ai.messages import ModelRequest, UserPromptPart
-    from pydantic_ai.models import ModelRequestParameters
-
-    message = ModelRequest(parts=[UserPromptPart(text)], instructions=instructions)
-    return Call([message], ModelRequestParameters(), {"max_tokens": output_tokens}, redactor)
 
 
 async def _pieces(stream: Any, note: Callable[[str], str]) -> AsyncIterator[str]:

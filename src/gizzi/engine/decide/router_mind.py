@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Literal
@@ -91,6 +92,8 @@ class RouterMind:
         return frozenset(tier for tier, names in rows.tiers.items() if any(why_not(rows.models[name]) is None for name in names))
 
     async def think(self, question: Question) -> Reply:
+        with suppress(GizziError):  # the question will say what is wrong
+            await self._router.warm()
         from pydantic_ai import Agent, NativeOutput, UsageLimits
         from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 
