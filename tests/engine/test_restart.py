@@ -197,7 +197,7 @@ async def test_a_locked_store_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
         other.execute("begin immediate")
         ending = await here.begin("rpc_down", 2)
         await here.begin("peers_drop", 1, peers=1)
-        said = await daemon.until_said("store_failed", "locked", within_s=20)
+        said = await daemon.until_said("store_failed", "locked", within_s=60)
         assert " error " in said
         await seen(daemon, 3, health="healthy")
         await seen(daemon, 1, peers=1, health="critical")
@@ -209,7 +209,7 @@ async def test_a_locked_store_is_told_and_nothing_is_lost(tmp_path: Path) -> Non
         assert "opened" not in daemon.said, "what is not kept is not told"
         other.execute("rollback")
         other.close()
-        await daemon.until_said("store_works_again", within_s=20)
+        await daemon.until_said("store_works_again", within_s=60)
         await daemon.until_said("opened", "peers_low")
         await daemon.until_said("resolved", "rpc_down")
         kept = here.kept()
