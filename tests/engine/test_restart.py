@@ -184,7 +184,7 @@ def _rows(folder: Path, query: str) -> list[Any]:
 
 async def seen(daemon: Daemon, number: int, **wanted: Any) -> None:
     """It goes on watching and answering: soon its status of that validator is so."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not wanted.items() <= (await daemon.statuses())[number].items():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.2)
 
