@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gizzi.alerts.alert import GIZZI, Alert, Key, chain_subject, validator_subject, worst
 from gizzi.alerts.external import NETWORK, Said, is_external, owner
-from gizzi.alerts.finding import UNKNOWN, Answer, Finding
+from gizzi.alerts.finding import UNKNOWN, Answer, Finding, Sound
 from gizzi.clock import duration_text
 from gizzi.fleet.observation import text as observation_text
 from gizzi.fleet.view import ChainView, ValidatorView
@@ -66,18 +66,20 @@ class AlertBook:
         self._broken = {name: (at, text) for name, (at, text) in self._broken.items() if now - at <= BROKEN_S}
         return {name: text for name, (_, text) in self._broken.items()}
 
-    def _fails(self, rule: Rule, error: Exception, now: float) -> None:
-        self._broken[rule.name] = (now, one_line(f"{type(error).__name__}: {error}"))
+    def _answer(self, rule: Rule, check: Callable[..., Answer], now: float, *views: object) -> Sound:
+        """What the rule says, sound. One that fails, or says something else than a rule may, does not know: mostly a plugin's fault."""
+        try:
+            answer = check(*views)
+            return answer if answer is None or answer is UNKNOWN else _sound(answer, rule)
+        except Exception as error:
+            self._broken[rule.name] = (now, one_line(f"{type(error).__name__}: {error}"))
+            return UNKNOWN
 
     def look_at_validator(self, v: ValidatorView, fleet: ChainView, turn: Turn) -> None:
         subject = validator_subject(v.number)
         active = self._by_subject.get(subject)
         for rule, check in self._calls["validator"]:
-            try:
-                answer = check(v, fleet)
-            except Exception as error:
-                self._fails(rule, error, v.now)
-                continue
+            answer = self._answer(rule, check, v.now, v, fleet)
             if answer is UNKNOWN or (answer is None and (active is None or rule.name not in active)):
                 continue
             seen_at = max((v.seen_at(name) or 0.0 for name in rule.needs), default=0.0) or v.now
@@ -87,21 +89,13 @@ class AlertBook:
     def look_at_chain(self, fleet: ChainView, turn: Turn) -> None:
         subject = chain_subject(fleet.chain.id)
         for rule, check in self._calls["chain"]:
-            try:
-                answer = check(fleet)
-            except Exception as error:
-                self._fails(rule, error, fleet.now)
-                continue
+            answer = self._answer(rule, check, fleet.now, fleet)
             if answer is not None or (subject, rule.name) in self.alerts:
                 self._move(subject, rule, answer, fleet.now, fleet.now, turn, chain=fleet.chain.id, fleet=fleet)
 
     def look_at_gizzi(self, gizzi: object, now: float, turn: Turn) -> None:
         for rule, check in self._calls["gizzi"]:
-            try:
-                answer = check(gizzi)
-            except Exception as error:
-                self._fails(rule, error, now)
-                continue
+            answer = self._answer(rule, check, now, gizzi)
             if answer is not None or (GIZZI, rule.name) in self.alerts:
                 self._move(GIZZI, rule, answer, now, now, turn, chain=None)
 
@@ -148,7 +142,7 @@ class AlertBook:
         self,
         subject: str,
         rule: Rule,
-        answer: Answer,
+        answer: Sound,
         now: float,
         seen_at: float,
         turn: Turn,
@@ -165,11 +159,6 @@ class AlertBook:
             if alert is not None:
                 self._clear(alert, now, turn)
             return
-        try:
-            finding = _sound(answer, rule)
-        except TypeError as error:
-            self._fails(rule, error, now)
-            return
         if alert is None:
             alert = Alert(subject, rule.name, chain, rule.severity, "", (), (), since=seen_at)
             alert.flaps = self._flaps(alert.key, now)
@@ -178,7 +167,7 @@ class AlertBook:
         elif alert.state == "pending" and now - alert.answered_at > max(GAP_S, rule.hold_s):
             alert.since = seen_at
         alert.answered_at = now
-        _describe(alert, rule, finding, view, fleet, turn)
+        _describe(alert, rule, answer, view, fleet, turn)
         alert.clear_since = None
         held_s = now - alert.since
         if alert.state == "pending" and held_s >= rule.hold_s and (rule.hold_s == 0 or seen_at > alert.since):

@@ -33,3 +33,5 @@ class Finding:
 
 
 Answer = Finding | str | _Unknown | None
+Sound = Finding | _Unknown | None
+"""An answer in the form that everything after relies on."""
