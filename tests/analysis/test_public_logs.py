@@ -31,7 +31,7 @@ LATER = "Accepted password for known"
 @pytest.fixture(autouse=True)
 def _installed() -> None:
     if not public_logs.is_installed():
-        missing("fail2ban's logs are not here; run: python tests/tools/public_logs.py install")
+        missing("fail2ban's logs are not here; run: python tests/tools/install.py public_logs")
 
 
 def connections(one: Line) -> str:

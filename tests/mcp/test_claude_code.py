@@ -28,7 +28,7 @@ SOURCES = str(Path(gizzi_package.__file__).parents[1])
 @pytest.fixture(autouse=True)
 def installed() -> None:
     if not claude_code.is_installed():
-        missing("Claude Code is not installed; run: python tests/tools/claude_code.py install")
+        missing("Claude Code is not installed; run: python tests/tools/install.py claude_code")
 
 
 async def claude(*words: str, cwd: Path, env: dict[str, str]) -> str:

@@ -37,7 +37,7 @@ ONE_CALL = Decimal("0.001454")
 @pytest.fixture(autouse=True)
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     if not claude_code.is_installed():
-        missing("Claude Code is not installed; run: python tests/tools/claude_code.py install")
+        missing("Claude Code is not installed; run: python tests/tools/install.py claude_code")
     home = tmp_path / "home"
     home.mkdir()
     for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "CLAUDE_CONFIG_DIR", "XDG_CONFIG_HOME"):

@@ -47,7 +47,7 @@ def own_server(tmp_path: Path) -> Iterator[llama.Llama]:
 
 def _started(place: Path) -> Iterator[llama.Llama]:
     if not llama.is_installed():
-        missing("llama-server is not built; run: python tests/tools/llama.py install")
+        missing("llama-server is not built; run: python tests/tools/install.py llama")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

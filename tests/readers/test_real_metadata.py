@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real
 @pytest.fixture(autouse=True, scope="module")
 def _installed() -> None:
     if not runtimes.is_installed():
-        missing("no real metadata is here; run: python tests/tools/runtimes.py install")
+        missing("no real metadata is here; run: python tests/tools/install.py runtimes")
 
 
 @lru_cache

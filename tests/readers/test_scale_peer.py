@@ -33,7 +33,7 @@ MOST_VALUES = 60
 @pytest.fixture(autouse=True, scope="module")
 def _installed() -> None:
     if not runtimes.is_installed():
-        missing("no real metadata is here; run: python tests/tools/runtimes.py install")
+        missing("no real metadata is here; run: python tests/tools/install.py runtimes")
 
 
 class Peer:

@@ -28,7 +28,7 @@ HEALTHY = {"rpc_peers": 0, "rpc_syncing": False, "should_have_peers": False}
 async def chain(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[str]:
     need("node")
     if not chopsticks.is_installed():
-        missing("chopsticks is not installed; run: python tests/tools/chopsticks.py install")
+        missing("chopsticks is not installed; run: python tests/tools/install.py chopsticks")
     async with chopsticks.running(free_port(), tmp_path / "chopsticks.log") as url:
         yield url
 

@@ -27,7 +27,7 @@ EVENTS = "0x26aa394eea5630e07c48ae0c9558cef780d41e5e16056765bc8461851072c9d7"
 async def chain(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[str]:
     need("node")
     if not chopsticks.is_installed():
-        missing("chopsticks is not installed; run: python tests/tools/chopsticks.py install")
+        missing("chopsticks is not installed; run: python tests/tools/install.py chopsticks")
     async with chopsticks.running(free_port(), tmp_path / "chopsticks.log") as url:
         for _ in range(6):
             await chopsticks.call(url, "dev_newBlock")

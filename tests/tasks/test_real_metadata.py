@@ -32,7 +32,7 @@ STAKING = [name for name in runtimes.METADATA if "contracts" not in name]
 @pytest.fixture(autouse=True)
 def _installed() -> None:
     if not runtimes.is_installed():
-        missing("no real metadata is here; run: python tests/tools/runtimes.py install")
+        missing("no real metadata is here; run: python tests/tools/install.py runtimes")
 
 
 class Served:

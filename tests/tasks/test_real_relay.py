@@ -53,9 +53,9 @@ class Relay:
 async def relay(tmp_path: Path, free_port: Callable[[], int]) -> AsyncIterator[Relay]:
     need("node")
     if not chopsticks.is_installed():
-        missing("chopsticks is not installed; run: python tests/tools/chopsticks.py install")
+        missing("chopsticks is not installed; run: python tests/tools/install.py chopsticks")
     if not runtimes.is_installed():
-        missing("no relay chain's specification is here; run: python tests/tools/runtimes.py install")
+        missing("no relay chain's specification is here; run: python tests/tools/install.py runtimes")
     async with chopsticks.running(free_port(), tmp_path / "relay.log", runtimes.spec()) as url:
         runtime = Runtime(await chopsticks.call(url, "state_getMetadata"))
         sudo = runtime.value("Sudo", "Key", await chopsticks.call(url, "state_getStorage", runtime.key("Sudo", "Key")))

@@ -1,7 +1,7 @@
 """A real Substrate runtime: Chopsticks executes Asset Hub's on loopback and answers its JSON-RPC (no metrics, no peers, no GRANDPA).
 
-`python tests/tools/chopsticks.py install` fetches it with npm, once, into a cache folder outside the clone (314 MB); `… folder` prints
-where that is. Needs Node 20 and the standard library, nothing of ours.
+`python tests/tools/install.py chopsticks` fetches it with npm, once, into a cache folder outside the clone (314 MB). Needs Node 20 and the
+standard library, nothing of ours.
 """
 
 from __future__ import annotations
@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import shutil
 import subprocess
-import sys
-import tempfile
 import urllib.request
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+
+from tools.fetched import by_npm, cache
 
 PACKAGES = ("@acala-network/chopsticks@1.1.0", "@substrate/connect-known-chains@1.10.3")
 SPEC = "rococo_v2_2_asset_hub"
@@ -30,8 +29,7 @@ _WRITE_SPEC = f"import('@substrate/connect-known-chains').then(k => require('fs'
 
 def folder() -> Path:
     """Where it lies, or would."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "gizzi-tests" / "chopsticks"
+    return cache("chopsticks")
 
 
 def is_installed() -> bool:
@@ -42,15 +40,7 @@ def install() -> None:
     """Does nothing where it is installed. No package's own install script is run. Raises CalledProcessError where npm fails."""
     if is_installed():
         return
-    place = folder()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")
-        subprocess.run(["npm", "install", "--prefix", scratch, *quiet, *PACKAGES], cwd=scratch, check=True)
-        subprocess.run(["node", "-e", _WRITE_SPEC], cwd=scratch, check=True)
-        shutil.rmtree(place, ignore_errors=True)
-        Path(scratch).rename(place)
-        Path(scratch).mkdir()  # for TemporaryDirectory to remove
+    by_npm(folder(), *PACKAGES, then=("node", "-e", _WRITE_SPEC))
 
 
 @contextlib.asynccontextmanager
@@ -113,14 +103,3 @@ def raw(url: str, body: bytes) -> bytes:
     with urllib.request.urlopen(request, timeout=60) as answer:
         answered: bytes = answer.read()
     return answered
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["install"]:
-            install()
-        case ["folder"]:
-            pass
-        case _:
-            sys.exit(__doc__)
-    print(folder())

@@ -1,20 +1,17 @@
 """Claude Code's real program, and a made-up Anthropic on loopback that it talks to.
 
-`python tests/tools/claude_code.py install` fetches it with npm, once, into a cache folder outside the clone (380 MB); `… folder` prints
-where that is. The standard library is all it needs. Only ever with a dummy key, a fresh home and an address on loopback.
+`python tests/tools/install.py claude_code` fetches it with npm, once, into a cache folder outside the clone (380 MB). The standard library
+is all it needs. Only ever with a dummy key, a fresh home and an address on loopback.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tools.fetched import by_npm, cache
 
 PACKAGE = "@anthropic-ai/claude-code-linux-x64"
 VERSION = "2.1.330"
@@ -32,8 +29,7 @@ HEAD = {
 
 def folder() -> Path:
     """Where it lies, or would."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "gizzi-tests" / f"claude-code-{VERSION}"
+    return cache(f"claude-code-{VERSION}")
 
 
 def program() -> Path:
@@ -48,14 +44,7 @@ def install() -> None:
     """Does nothing where it is installed. No package's own install script is run. Raises CalledProcessError where npm fails."""
     if is_installed():
         return
-    place = folder()
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")
-        subprocess.run(["npm", "install", "--prefix", scratch, *quiet, f"{PACKAGE}@{VERSION}"], cwd=scratch, check=True)
-        shutil.rmtree(place, ignore_errors=True)
-        Path(scratch).rename(place)
-        Path(scratch).mkdir()  # for TemporaryDirectory to remove
+    by_npm(folder(), f"{PACKAGE}@{VERSION}")
 
 
 def environment(home: Path, url: str) -> dict[str, str]:
@@ -131,14 +120,3 @@ def _said(block: dict[str, Any], delta: dict[str, Any], stop: str) -> bytes:
 
 def _reply(body: bytes, kind: str, status: str = "200 OK") -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["install"]:
-            install()
-        case ["folder"]:
-            pass
-        case _:
-            sys.exit(__doc__)
-    print(folder())

