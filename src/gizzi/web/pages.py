@@ -192,7 +192,8 @@ class _Pages:
 
 
 def _span(request: Request) -> str:
-    return next((span for span in SPANS if span == request.query_params.get("span")), "2h")
+    span = request.query_params.get("span", "")
+    return span if span in SPANS else "2h"
 
 
 def _page(request: Request) -> int:

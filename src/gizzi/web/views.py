@@ -73,7 +73,7 @@ class Views:
         app = self._app
         shown = detail(app.watch, number)
         found = [incident for incident in await app.desk.incidents(limit=200) if number in incident["validators"]]
-        lines = await self._past(number, SPANS.get(span, SPANS["2h"]).span_s)
+        lines = await self._past(number, SPANS[span].span_s)
         bands = [_band(incident) for incident in found]
         charts = [chart(line.title, thinned(line.points, line.worst), bands, from_zero=line.from_zero, gap_s=line.gap_s) for line in lines]
         return {"v": shown, "charts": charts, "span": span, "spans": SPANS, "incidents": [self._brief(incident) for incident in found[:10]]}

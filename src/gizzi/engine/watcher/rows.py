@@ -64,8 +64,7 @@ def to_close(connection: Connection) -> set[int]:
 def decide(connection: Connection, incident: int, outcome: Outcome, now: float) -> None:
     """A person's word stands; otherwise the first that is known."""
     if connection.execute(select(findings.c.incident).where(findings.c.incident == incident)).scalar() is None:
-        connection.execute(insert(findings).values(incident=incident, at=now, outcome=outcome.name, why=outcome.why, by=None))
-        connection.execute(insert(events).values(incident=incident, at=now, kind=outcome.name, text=outcome.why))
+        _write(connection, incident, outcome, now)
 
 
 def say_false_alarm(connection: Connection, incident: int, by: str, now: float) -> None:
@@ -76,9 +75,12 @@ def say_false_alarm(connection: Connection, incident: int, by: str, now: float) 
     if not is_model(rule):
         raise UsageError(f"inc-{incident} was opened by {rule}, and not by a model; to mute a rule, use `gizzi silence {rule}`")
     connection.execute(delete(findings).where(findings.c.incident == incident))
-    why = f"{by} says that it is a false alarm"
-    connection.execute(insert(findings).values(incident=incident, at=now, outcome="false_alarm", why=why, by=by))
-    connection.execute(insert(events).values(incident=incident, at=now, kind="false_alarm", text=why))
+    _write(connection, incident, Outcome("false_alarm", f"{by} says that it is a false alarm"), now, by)
+
+
+def _write(connection: Connection, incident: int, outcome: Outcome, now: float, by: str | None = None) -> None:
+    connection.execute(insert(findings).values(incident=incident, at=now, outcome=outcome.name, why=outcome.why, by=by))
+    connection.execute(insert(events).values(incident=incident, at=now, kind=outcome.name, text=outcome.why))
 
 
 def _undecided() -> ColumnElement[bool]:
