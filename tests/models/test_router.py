@@ -18,8 +18,9 @@ from gizzi.clock import LiveClock
 from gizzi.config import Settings, parse
 from gizzi.errors import GizziError, UsageError
 from gizzi.models.consensus import compare
+from gizzi.models.presence import THREE_LINES
 from gizzi.models.prompts import with_data
-from gizzi.models.router import REFLEX, THREE_LINES, Router
+from gizzi.models.router import REFLEX, Router
 from gizzi.models.votes import Vote, count, word_of
 from tools.models import settings_for
 from tools.providers import chat, chat_stream, fault, message, never, provider

@@ -9,7 +9,8 @@ from typing import Any
 
 from gizzi.models import prompts
 from gizzi.models.door import NoAnswer
-from gizzi.models.router import Router, answer_of, nobody
+from gizzi.models.presence import nobody
+from gizzi.models.router import Router, answer_of
 from gizzi.models.task import Answer, Route
 from gizzi.models.votes import Vote, count, votes_of
 

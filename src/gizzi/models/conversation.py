@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from gizzi.models.door import Bill, Call, Open, Reply
+from gizzi.models.presence import nobody
 from gizzi.models.restored import restored
-from gizzi.models.router import Router, nobody
+from gizzi.models.router import Router
 from gizzi.models.task import Route, Task, Tier
 
 

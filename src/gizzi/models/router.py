@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from typing import Any
 from gizzi import registry as registries
 from gizzi.clock import Clock, LiveClock, iso
 from gizzi.config import Settings, load
-from gizzi.errors import GizziError, StoreError
+from gizzi.errors import StoreError
 from gizzi.kinds import Strategy
 from gizzi.models import prompts
 from gizzi.models.breaker import Breakers
@@ -41,6 +41,7 @@ from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
 from gizzi.models.outcomes import Outcomes
 from gizzi.models.plans import carry_out
+from gizzi.models.presence import is_away, nobody, unserved
 from gizzi.models.providers import Providers, preload
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
@@ -60,12 +61,6 @@ _WRITES = re.compile(
     r"\b(re)?(start|boot|stop)|\b(upgrade|rotate|purge|roll ?back|chill|unbond|delete|deploy|apply|vote|kill)", re.IGNORECASE
 )
 """Words of what changes something: an answer about that is never an old one."""
-THREE_LINES = (
-    'providers.mine = { api = "openai", url = "http://127.0.0.1:8000/v1" }',
-    'models."mine/NAME" = { tier = "local", price = { input = 0, output = 0 } }',
-    'tiers.local = ["mine/NAME"]',
-)
-HOW_TO = f"start Ollama, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or put three lines at the top of gizzi.toml: {'; '.join(THREE_LINES)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +135,7 @@ class Router:
         except NoAnswer as failure:
             if said is None:
                 noted = f" ({route.reason})" if ";" in route.reason else ""  # a route that had to leave its tier says why
-                raise nobody(f"{failure}{noted}", all(_is_away(text) for text in failure.failures.values())) from None
+                raise nobody(f"{failure}{noted}", all(is_away(text) for text in failure.failures.values())) from None
             return _by_reflex(said, began, f"live status answers it, for {failure}")
         if answer is None:
             if said is None:
@@ -155,6 +150,9 @@ class Router:
 
     async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
         """Each call of the route's plan, through the door."""
+        missed = await self.unserved(route.models)
+        if len(missed) == len(route.models):
+            raise NoAnswer(f"no model answered: {'; '.join(missed.values())}", missed)
         await self.warm()
 
         async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
@@ -175,6 +173,10 @@ class Router:
         asked = understand(text)
         said = reflex_answer(asked, await self._statuses()) if asked else None
         return None if said is None else _by_reflex(said, began, "live status answers it, without a model")
+
+    async def unserved(self, names: Iterable[str]) -> dict[str, str]:
+        """Why nobody would answer for these models, by id, as far as that shows before anything is loaded for them."""
+        return {} if self._warm is not None else await unserved(self.catalogue, names)
 
     async def warm(self) -> None:
         """Load what a first call would load, once and beside the running loop: a daemon must not stand still for it."""
@@ -386,11 +388,3 @@ def _version(statuses: Sequence[Mapping[str, Any]]) -> str:
 def _by_reflex(said: str, began: float, reason: str, considered: tuple[Considered, ...] = ()) -> Answer:
     route = Route("reflex", (), "reflex", reason, considered)
     return Answer(REFLEX, "reflex", said, Decimal(0), time.perf_counter() - began, Usage(), route)
-
-
-def _is_away(failure: str) -> bool:
-    return "no connection" in failure or "left alone" in failure
-
-
-def nobody(why: str, explain: bool) -> GizziError:
-    return GizziError(f"no model could answer: {why.removeprefix('no model answered: ')}" + (f"; to have one, {HOW_TO}" if explain else ""))

@@ -6,8 +6,7 @@ pydantic-ai is loaded with the first question.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from importlib import import_module
 from typing import Any, Literal
@@ -17,7 +16,6 @@ from pydantic import BaseModel, Field
 from gizzi.engine.decide.mind import DecisionTier, NoReply, Question, Reply
 from gizzi.engine.decide.tools import MOST_CALLS
 from gizzi.errors import GizziError
-from gizzi.models.catalogue import MODEL_TIERS
 from gizzi.models.router import Router
 
 CORRECTIONS = 2
@@ -75,25 +73,31 @@ class RouterMind:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._reachable: frozenset[str] | None = None
+        self._reachable: Mapping[str, Sequence[str]] | None = None
 
     def reaches(self, tier: DecisionTier) -> bool:
         """Whether a model of it needs no key or has one, as found at the first question."""
-        if self._reachable is None:
-            self._reachable = self._tiers()
-        return tier in self._reachable
-
-    def _tiers(self) -> frozenset[str]:
         try:
+            return bool(self._models_of(tier))
+        except GizziError:
+            return True  # the question will say what is wrong
+
+    def _models_of(self, tier: DecisionTier) -> Sequence[str]:
+        if self._reachable is None:
             rows = self._router.catalogue
             why_not = rows.reachability(self._router.settings)
-        except GizziError:
-            return frozenset(MODEL_TIERS)  # the question will say what is wrong
-        return frozenset(tier for tier, names in rows.tiers.items() if any(why_not(rows.models[name]) is None for name in names))
+            self._reachable = {tier: [name for name in names if why_not(rows.models[name]) is None] for tier, names in rows.tiers.items()}
+        return self._reachable.get(tier, ())
 
     async def think(self, question: Question) -> Reply:
-        with suppress(GizziError):  # the question will say what is wrong
+        try:
+            names = self._models_of(question.tier)
+            unserved = await self._router.unserved(names)
+            if names and len(unserved) == len(names):
+                raise NoReply("; ".join(unserved.values()))
             await self._router.warm()
+        except GizziError as error:
+            raise NoReply(str(error)) from None
         from pydantic_ai import Agent, NativeOutput, UsageLimits
         from pydantic_ai.exceptions import AgentRunError, UsageLimitExceeded, UserError
 

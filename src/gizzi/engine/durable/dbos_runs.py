@@ -11,12 +11,14 @@ import importlib
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import create_engine, event
+from sqlalchemy import ColumnClause, column, create_engine, event, select, table
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from gizzi.clock import Clock
 from gizzi.engine.durable import Procedure
@@ -61,6 +63,8 @@ class DbosRuns:
         self._procedures: dict[str, Procedure] = {}
         self._workflows: dict[str, Any] = {}
         self._dbos: Any = None
+        self._is_launched = False
+        self._launching = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
         self._idle: set[str] = set()
 
@@ -71,7 +75,19 @@ class DbosRuns:
         importlib.import_module("dbos")
 
     async def open(self) -> None:
-        """Again after it failed, too."""
+        """Again after it failed, too. On SQLite, where all runs are our own, DBOS waits for the first: even idle it reads its tables."""
+        if self.is_shared or await asyncio.to_thread(_left_unfinished, self._url):
+            await self._launched()
+
+    async def _launched(self) -> Any:
+        async with self._launching:
+            if not self._is_launched:
+                await asyncio.to_thread(self.load)
+                await self._launch()
+                self._is_launched = True
+        return self._dbos
+
+    async def _launch(self) -> None:
         if self._dbos is not None:
             self._dbos.destroy(workflow_completion_timeout_sec=0)
         from dbos import DBOS, DBOSConfig
@@ -103,18 +119,22 @@ class DbosRuns:
             if self.is_shared:
                 await DBOS.register_queue_async(QUEUE, polling_interval_sec=LOOK_FOR_RUNS_S, on_conflict="always_update")
             await self._give_up_others(self._worker)
-        self._beating = asyncio.create_task(self._beat())
+        if self.is_shared and self._beating is None:
+            self._beating = asyncio.create_task(self._beat())
 
     async def start(self, name: str, run_id: str, given: Mapping[str, Any]) -> None:
+        dbos = await self._launched()
         from dbos import SetWorkflowID
 
         with _plain(self._url), SetWorkflowID(run_id):
             if self.is_shared:
-                await self._dbos.enqueue_workflow_async(QUEUE, self._workflows[name], dict(given))
+                await dbos.enqueue_workflow_async(QUEUE, self._workflows[name], dict(given))
             else:
-                await self._dbos.start_workflow_async(self._workflows[name], dict(given))
+                await dbos.start_workflow_async(self._workflows[name], dict(given))
 
     async def goes_on(self, run_id: str) -> bool:
+        if not self._is_launched:
+            return False
         with _plain(self._url):
             status = await self._dbos.get_workflow_status_async(run_id)
             if status is None or status.status not in UNFINISHED or status.app_version not in (None, VERSION):
@@ -137,8 +157,9 @@ class DbosRuns:
             await self._dbos.resume_workflow_async(run_id)
 
     async def result(self, run_id: str) -> Any:
+        dbos = await self._launched()
         with _plain(self._url):
-            handle = await self._dbos.retrieve_workflow_async(run_id)
+            handle = await dbos.retrieve_workflow_async(run_id)
             return await handle.get_result()
 
     async def close(self) -> None:
@@ -199,6 +220,21 @@ def _plain(store_url: str) -> Iterator[None]:
 def is_shared(store_url: str) -> bool:
     """Whether several processes may carry out runs: SQLite's tables are for one."""
     return make_url(store_url).get_backend_name() != "sqlite"
+
+
+def _left_unfinished(store_url: str) -> bool:
+    """Whether the SQLite file of runs holds one that an earlier process left; so too where that cannot be told."""
+    url = make_url(system_url(store_url))
+    if not Path(str(url.database)).exists():
+        return False
+    engine = create_engine(url, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            state: ColumnClause[str] = column("status")
+            found = select(state).select_from(table("workflow_status", state)).where(state.in_(UNFINISHED)).limit(1)
+            return connection.execute(found).first() is not None
+    except SQLAlchemyError:
+        return True
 
 
 def system_url(store_url: str) -> str:
