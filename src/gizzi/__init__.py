@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gizzi.alerts.finding import UNKNOWN, Answer, Finding
     from gizzi.alerts.message import Message
     from gizzi.analysis.forecast import Outlook, Series, outlook
-    from gizzi.clock import duration_text
+    from gizzi.clock import beside, duration_text
     from gizzi.config import Chain, Settings, Validator
     from gizzi.engine.roles.scene import Scene
     from gizzi.errors import CommandFailed, GizziError, OutcomeUnknown, SourceError, UsageError
@@ -58,6 +58,7 @@ __all__ = [
     "Validator",
     "Value",
     "action",
+    "beside",
     "duration_text",
     "notifier",
     "outlook",
@@ -74,7 +75,7 @@ _HOMES = {
     "gizzi.alerts.finding": ("UNKNOWN", "Answer", "Finding"),
     "gizzi.alerts.message": ("Message",),
     "gizzi.analysis.forecast": ("Outlook", "Series", "outlook"),
-    "gizzi.clock": ("duration_text",),
+    "gizzi.clock": ("beside", "duration_text"),
     "gizzi.config": ("Chain", "Settings", "Validator"),
     "gizzi.errors": ("CommandFailed", "GizziError", "OutcomeUnknown", "SourceError", "UsageError"),
     "gizzi.fleet.observation": ("Value",),

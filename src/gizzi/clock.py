@@ -12,7 +12,7 @@ import re
 import selectors
 import time
 import types
-from collections.abc import Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
@@ -144,6 +144,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._leaping.now_s
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """Plain work that takes long, in a thread: the loop goes on meanwhile. Simulated time, which has no threads, stands still for it."""
+    if isinstance(asyncio.get_running_loop(), SimulatedLoop):
+        return work()
+    return await asyncio.to_thread(work)
 
 
 def run_simulated(main: Coroutine[Any, Any, T]) -> T:

@@ -59,7 +59,6 @@ async def run_daemon(app: App, listen: str | None = None, listening: Callable[[s
     try:
         await app.claim()
         await app.say_api(api.url)
-        app.responder.runs.load()
         async with asyncio.TaskGroup() as group:
             group.create_task(signs.until_stopped())
             group.create_task(app.run())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
-from gizzi.clock import seconds
+from gizzi.clock import beside, seconds
 from gizzi.config import Settings
 from gizzi.errors import ConfigError, GizziError, OutcomeUnknown, SourceError
 from gizzi.sections import Severity as Severity
@@ -135,7 +135,7 @@ class Action:
         """Its own words for what it did. Raises GizziError: OutcomeUnknown where it ended as no action should, and may have done it."""
         arguments = {name: given[name] for name in self.wants if name in given}
         try:
-            said = await self.run(**arguments) if self.awaits else await asyncio.to_thread(self.run, **arguments)
+            said = await self.run(**arguments) if self.awaits else await beside(partial(self.run, **arguments))
         except GizziError:
             raise
         except Exception as error:
@@ -216,7 +216,7 @@ class RoleTask:
     async def gather(self, given: Mapping[str, Any]) -> str | list[ReportItem]:
         """What it found. Raises GizziError; SourceError where it has a fault, or found something else than it should."""
         try:
-            said = await self.run(**given) if self.awaits else await asyncio.to_thread(self.run, **given)
+            said = await self.run(**given) if self.awaits else await beside(partial(self.run, **given))
             found = said if isinstance(said, str) else list(said or ())
         except GizziError:
             raise

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gizzi.analysis.disk import DiskHistory, check_disk_space
+from gizzi.analysis.disk import DiskHistory, check_disk_space, disk_row
 from gizzi.analysis.forecast import Series, forecast, outlook
 from gizzi.analysis.trend import TooShort, trend_of
 from tools import series
@@ -100,15 +100,14 @@ def test_disks() -> None:
     filling = [(at, value * 1e9) for at, value in line(-0.8, 100.0, hours=100, noise=0.3)]
     steady = [(at, value * 1e9) for at, value in line(0.0, 500.0, hours=100, noise=0.3)]
     low = [(at, value * 1e9) for at, value in line(0.0, 30.0, hours=100, noise=0.1)]
-    report = check_disk_space(
-        [
-            DiskHistory(1, steady, 1e12),
-            DiskHistory(2, filling, 1e12, "runtime-dev01-a"),
-            DiskHistory(3, low, 1e12),
-            DiskHistory(4, []),
-            DiskHistory(5, [(START, 4e11)], 1e12),
-        ]
-    )
+    disks = [
+        DiskHistory(1, steady, 1e12),
+        DiskHistory(2, filling, 1e12, "runtime-dev01-a"),
+        DiskHistory(3, low, 1e12),
+        DiskHistory(4, []),
+        DiskHistory(5, [(START, 4e11)], 1e12),
+    ]
+    report = check_disk_space(map(disk_row, disks))
     assert [row.number for row in report.rows] == [2, 3, 5, 1, 4]
     first = report.rows[0]
     assert first.days == pytest.approx(26 / 24, rel=0.15)

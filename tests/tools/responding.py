@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ async def main(folder: Path) -> None:
     around(runs, "start", before="start", after="started")
     if os.environ.get("HELPS"):
         door.world = StoredWorld(store, place.clock, settings.collect.every_s)
-        runs.load()
+        import_module("dbos")  # so that what it takes to load is not waited for below
         print("helps", flush=True)
         while not may_help():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)

@@ -33,17 +33,29 @@ class Votes:
         return self.missed / self.usual if self.usual else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """So many votes, in that time."""
+
+    votes: float
+    span_s: float
+
+
+def cast_of(points: Sequence[Point]) -> Cast | None:
+    """By a counter's (epoch seconds, value), oldest first; None where it was not watched for long enough."""
+    span_s = points[-1][0] - points[0][0] if points else 0.0
+    return Cast(gained(points), span_s) if span_s >= LEAST_S else None
+
+
 def gained(points: Sequence[Point]) -> float:
     """By how much a counter rose; one that falls began anew with a restart, and what it shows then came after it."""
     return sum(later - value if later >= value else later for (_, value), (_, later) in pairwise(points))
 
 
-def votes_of(counters: Mapping[int, Sequence[Point]]) -> dict[int, Votes]:
+def votes_of(cast: Mapping[int, Cast | None]) -> dict[int, Votes]:
     """By validator, of one set. Who was not watched for long enough is left out; nobody is told where too few are left."""
-    watched = {n: points for n, points in counters.items() if len(points) > 1 and points[-1][0] - points[0][0] >= LEAST_S}
-    spans = {n: points[-1][0] - points[0][0] for n, points in watched.items()}
-    cast = {n: gained(points) for n, points in watched.items()}
-    if len(cast) < LEAST_SET:
+    known = {number: of for number, of in cast.items() if of is not None}
+    if len(known) < LEAST_SET:
         return {}
-    pace = median(cast[n] / spans[n] for n in cast)
-    return {n: Votes(cast[n], pace * spans[n], spans[n]) for n in cast}
+    pace = median(of.votes / of.span_s for of in known.values())
+    return {number: Votes(of.votes, pace * of.span_s, of.span_s) for number, of in known.items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from gizzi import Outlook, ReportItem, Scene, SourceError, Validator, task
-from gizzi.analysis.disk import DiskHistory, check_disk_space
+from functools import partial
+
+from gizzi import Outlook, ReportItem, Scene, SourceError, Validator, beside, task
+from gizzi.analysis.disk import DiskHistory, check_disk_space, disk_row
 from gizzi.analysis.forecast import finding
 from gizzi.analysis.topology import PeerView, review_topology
 from gizzi.readers.jsonrpc import system_peer_ids
@@ -15,7 +17,7 @@ DAY_S, FORTNIGHT_S = 86_400.0, 14 * 86_400.0
 @task("check_disk_space")
 async def disk_space(scene: Scene) -> list[ReportItem]:
     """How full every validator's disk is, and how many days it has left."""
-    disks = []
+    rows = []
     for validator in scene.validators:
         view = scene.view(validator)
         points = (await scene.past(validator, DAY_S)).points("disk_free_bytes")
@@ -24,8 +26,9 @@ async def disk_space(scene: Scene) -> list[ReportItem]:
             points = longer
         if not points and view.disk_free_bytes is not None:
             points = [(scene.now, float(view.disk_free_bytes))]
-        disks.append(DiskHistory(validator.number, points, view.disk_size_bytes, validator.name))
-    report = check_disk_space(disks)
+        history = DiskHistory(validator.number, points, view.disk_size_bytes, validator.name)
+        rows.append(await beside(partial(disk_row, history)))
+    report = check_disk_space(rows)
     found = items(report.findings, report.unknown)
     for row in report.rows:
         if row.free_bytes is not None:

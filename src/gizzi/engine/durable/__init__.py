@@ -36,10 +36,6 @@ class Runs(Protocol):
         """Make a workflow known, before `open`."""
         ...
 
-    def load(self) -> None:
-        """Import what `open` needs, which may take seconds: before anything runs on the loop."""
-        ...
-
     async def open(self) -> None:
         """Begin, and take up what an earlier process left. Raises GizziError."""
         ...

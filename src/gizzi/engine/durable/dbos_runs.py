@@ -71,9 +71,6 @@ class DbosRuns:
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure
 
-    def load(self) -> None:
-        importlib.import_module("dbos")
-
     async def open(self) -> None:
         """Again after it failed, too. On SQLite, where all runs are our own, DBOS waits for the first: even idle it reads its tables."""
         if self.is_shared or await asyncio.to_thread(_left_unfinished, self._url):
@@ -82,7 +79,7 @@ class DbosRuns:
     async def _launched(self) -> Any:
         async with self._launching:
             if not self._is_launched:
-                await asyncio.to_thread(self.load)
+                await asyncio.to_thread(_load)
                 await self._launch()
                 self._is_launched = True
         return self._dbos
@@ -220,6 +217,14 @@ def _plain(store_url: str) -> Iterator[None]:
 def is_shared(store_url: str) -> bool:
     """Whether several processes may carry out runs: SQLite's tables are for one."""
     return make_url(store_url).get_backend_name() != "sqlite"
+
+
+def _load() -> None:
+    """Import DBOS: half a second, in which the loop would stand still. Raises StoreError."""
+    try:
+        importlib.import_module("dbos")
+    except ImportError as error:
+        raise StoreError(f"runs cannot be kept: {error}; was Gizzi installed anew while it ran? start it again") from None
 
 
 def _left_unfinished(store_url: str) -> bool:

@@ -38,9 +38,6 @@ class MemoryRuns:
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure
 
-    def load(self) -> None:
-        pass
-
     async def open(self) -> None:
         pass
 

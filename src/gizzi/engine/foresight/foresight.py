@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gizzi.analysis.forecast import Outlook, What, coming, outlook
-from gizzi.clock import iso
+from gizzi.clock import beside, iso
 from gizzi.engine.foresight import rows
 from gizzi.engine.foresight.rows import Record
 from gizzi.engine.foresight.series import COLUMNS, of_chain, of_number, of_spend, of_validator, quarters, this_month
@@ -20,7 +19,6 @@ from gizzi.errors import StoreError
 if TYPE_CHECKING:
     from gizzi.engine.watch import Watch
 
-T = TypeVar("T")
 FIRST_AFTER_S = 60.0
 EVERY_S = 3600.0
 EARLY_S = 1200.0
@@ -64,11 +62,11 @@ class Foresight:
             lags.setdefault(validator.chain, []).append(lag)
             self._show(found)
             self._hand_over([validator.number])
-        series = [await self._think(partial(of_chain, chain, of, limits.get("finality"))) for chain, of in lags.items()]
+        series = [await beside(partial(of_chain, chain, of, limits.get("finality"))) for chain, of in lags.items()]
         calls = await store.run(lambda c: rows.spent(c, now - SPEND_S))
         if calls:
             series.append(of_spend(calls, now, float(self._watch.settings.budget.month_usd)))
-        others = await self._think(lambda: [outlook(one) for one in series])
+        others = await beside(lambda: [outlook(one) for one in series])
         others = [this_month(one, now) if one.what == "spend" else one for one in others]
         self._show(others)
 
@@ -88,8 +86,8 @@ class Foresight:
         day = await store.run(lambda c: stretch(c, number, MINUTES, now - DAY_S, now))
         long = await store.run(lambda c: stretch(c, number, QUARTERS, now - FORTNIGHT_S, now))
         has_long = any(value is not None for value in long.columns[COLUMNS["disk"]][: -int(1.5 * DAY_S / QUARTERS.step_s)])
-        shown, daily = await self._think(lambda: of_validator(number, day, long if has_long else None, limits))
-        lag = await self._think(lambda: quarters(day, COLUMNS["lag"]))
+        shown, daily = await beside(lambda: of_validator(number, day, long if has_long else None, limits))
+        lag = await beside(lambda: quarters(day, COLUMNS["lag"]))
 
         def write(connection: Any) -> None:
             for what, column in COLUMNS.items():
@@ -110,10 +108,6 @@ class Foresight:
         for number in numbers:
             if number in self._watch.fleet.histories:
                 self._watch.fleet.histories[number].outlooks = {one.what: one for one in self.latest.get(of_number(number), ())}
-
-    async def _think(self, work: Callable[[], T]) -> T:
-        """Beside the loop; simulated time has no threads."""
-        return await asyncio.to_thread(work) if self._watch.live else work()
 
     def _limits(self) -> dict[What, float]:
         limits: dict[What, float] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 from sqlalchemy import Connection, and_, func, select
@@ -10,7 +11,7 @@ from sqlalchemy import Connection, and_, func, select
 from gizzi.clock import Clock
 from gizzi.engine.roles.report import Report
 from gizzi.engine.roles.runner import RoleRunner
-from gizzi.errors import GizziError
+from gizzi.errors import GizziError, UsageError
 from gizzi.roles.load import Role
 from gizzi.store import Store
 from gizzi.store.memory_schema import entries
@@ -23,7 +24,8 @@ FIRST_AFTER_S = 120.0
 
 
 async def run_scheduled(runner: RoleRunner, store: Store, clock: Clock, read: Callable[[Report], Awaitable[None]]) -> None:
-    """Without end: tasks that gather facts by code. One that fails is logged and tried again when it is due next.
+    """Without end: tasks that gather facts by code. One that fails is logged and tried again when it is due next; one that needs to be told
+    more, such as a referendum's number, is a person's to run.
 
     read: gets each report.
     """
@@ -36,7 +38,8 @@ async def run_scheduled(runner: RoleRunner, store: Store, clock: Clock, read: Ca
                 try:
                     if clock.now() >= await _due_at(store, role, task, tried, started_at):
                         tried[role.name, task] = clock.now()
-                        await read(await runner.run(role.name, task))
+                        with suppress(UsageError):
+                            await read(await runner.run(role.name, task))
                 except GizziError as error:
                     log.error("role_failed", role=role.name, task=task, error=str(error))
 

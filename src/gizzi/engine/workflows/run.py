@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -10,6 +9,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
+from gizzi.clock import beside
 from gizzi.engine import durable
 from gizzi.engine.act.response import Response
 from gizzi.engine.patience import patiently
@@ -22,16 +22,13 @@ _in_step: ContextVar[bool] = ContextVar("in_step", default=False)
 
 
 class WorkflowRun:
-    """`gizzi.Run` over a durable run. threads: plain functions run in one. heard: told each line that the run says."""
+    """`gizzi.Run` over a durable run. Plain functions run in threads. heard: told each line that the run says."""
 
-    def __init__(
-        self, inner: durable.Run, response: Response, by: str, *, threads: bool, heard: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, inner: durable.Run, response: Response, by: str, *, heard: Callable[[str], None] = lambda text: None) -> None:
         self.id = inner.id
         self._inner = inner
         self._response = response
         self._by = by
-        self._threads = threads
         self._heard = heard
         self._store = response.door.store
         self._clock = response.door.clock
@@ -103,8 +100,8 @@ class WorkflowRun:
         return result
 
     async def _call(self, function: Callable[..., Any], given: tuple[Any, ...]) -> Any:
-        if not inspect.iscoroutinefunction(function) and not isinstance(function, partial) and self._threads:
-            result = await asyncio.to_thread(function, *given)
+        if not inspect.iscoroutinefunction(function) and not isinstance(function, partial):
+            result = await beside(partial(function, *given))
         else:
             result = function(*given)
         return await result if inspect.isawaitable(result) else result

@@ -84,7 +84,7 @@ class WorkflowRunner:
     def _procedure(self, workflow: Workflow) -> Procedure:
         async def procedure(run: Run, *, given: Mapping[str, str], by: str) -> str:
             await self._write(partial(rows.begin, run_id=run.id, now=self._clock.now()))
-            whole = WorkflowRun(run, self.response, f"{workflow.name} ({by})", threads=self.live, heard=partial(self._heard, run.id))
+            whole = WorkflowRun(run, self.response, f"{workflow.name} ({by})", heard=partial(self._heard, run.id))
             state, text = await outcome(workflow, {**given, "settings": self.settings, "http": self.http}, whole)
             if self._ends and state == "failed":
                 raise asyncio.CancelledError  # this process is ending, and the next one takes the run up
