@@ -30,10 +30,6 @@ def _line(process: subprocess.Popen[str], stream: Any, word: str) -> str:
     raise SystemExit(f"{process.args} ended early")
 
 
-WITHOUT_MODELS = "\n[tiers]\nlocal = []\nstandard = []\nfrontier = []\n"
-"""What is measured is the watching: a role's schedule may otherwise load a model's library meanwhile, once."""
-
-
 @contextlib.contextmanager
 def simulated(folder: Path, validators: int, authorities: int | None = None) -> Iterator[tuple[str, Path]]:
     """Yields the address where faults are injected, and the gizzi.toml that points at the fleet."""
@@ -43,7 +39,6 @@ def simulated(folder: Path, validators: int, authorities: int | None = None) -> 
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         address = _line(process, process.stdout, "ready:").split()[-1]
-        config.write_text(config.read_text(encoding="utf-8") + WITHOUT_MODELS, encoding="utf-8")
         yield address, config
     finally:
         process.terminate()

@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from gizzi.alerts.book import Turn
 from gizzi.alerts.correlate import REOPEN_S, Change
@@ -18,7 +20,7 @@ from gizzi.clock import Clock
 from gizzi.engine import records
 from gizzi.engine.act import rows
 from gizzi.errors import StoreError
-from gizzi.store import Store
+from gizzi.store import Store, acknowledged, mutes
 
 log = structlog.get_logger("gizzi.store")
 
@@ -123,12 +125,13 @@ class Books:
     async def load(self) -> None:
         """The same. Raises StoreError."""
         version = self._store.version
-        silences, windows = await self._store.mute_rows(self._clock.now())
-        self._acknowledged = await self._store.acknowledged()
         now = self._clock.now()
-        tried = await self._store.run(lambda c: rows.tried(c, now - REOPEN_S))
-        self.restarted = await self._store.run(lambda c: rows.restarted(c, now, RESTARTS_OF_S))
-        self.unhelped = await self._store.run(lambda c: rows.unhelped(c, now, RESTARTS_OF_S))
+
+        def work(connection: Connection) -> tuple[Any, ...]:
+            said = mutes(connection, now), acknowledged(connection), rows.tried(connection, now - REOPEN_S)
+            return *said, rows.restarted(connection, now, RESTARTS_OF_S), rows.unhelped(connection, now, RESTARTS_OF_S)
+
+        (silences, windows), self._acknowledged, tried, self.restarted, self.unhelped = await self._store.run(work)
         self._newly_tried |= {incident for incident, how in tried.items() if self.tried.get(incident) != how}
         self.tried = tried
         self.mutes = [*(Silence(**row) for row in silences), *(Maintenance(**row) for row in windows)]

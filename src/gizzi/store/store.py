@@ -33,6 +33,11 @@ _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 
 """So that a server that is gone is noticed; libpq's options."""
 
 
+# Asked every other second: made once.
+_MUTES = [select(t).where(t.c.until > bindparam("now")).order_by(t.c.id) for t in (schema.silences, schema.maintenance)]
+_ACKNOWLEDGED = select(schema.incidents.c.id, schema.incidents.c.acknowledged_by).where(schema.incidents.c.state == "acknowledged")
+
+
 class Store:
     def __init__(self, engine: Engine, shown_url: str) -> None:
         self._engine = engine
@@ -226,19 +231,11 @@ class Store:
 
     async def mute_rows(self, now: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Silences and maintenance windows that have not ended."""
-
-        def work(connection: Connection) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-            tables = (schema.silences, schema.maintenance)
-            silences, windows = (_rows(connection.execute(select(t).where(t.c.until > now).order_by(t.c.id))) for t in tables)
-            return silences, windows
-
-        return await self.run(work)
+        return await self.run(lambda c: mutes(c, now))
 
     async def acknowledged(self) -> dict[int, str]:
         """Open incidents that a person has acknowledged, and who."""
-        table = schema.incidents
-        rows = await self.run(lambda c: _rows(c.execute(select(table).where(table.c.state == "acknowledged"))))
-        return {row["id"]: row["acknowledged_by"] for row in rows}
+        return await self.run(acknowledged)
 
     async def _add(self, table: Any, row: Mapping[str, Any]) -> int:
         key = await self.run(lambda c: c.execute(insert(table).values(**row)).inserted_primary_key)
@@ -251,6 +248,17 @@ class Store:
         """Insert rows of the same columns, or change those that are there, all but what is `kept`."""
         if rows:
             connection.execute(_upsert(self._engine.dialect.name, table, tuple(rows[0]), keys, kept), rows)
+
+
+def mutes(connection: Connection, now: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """As `Store.mute_rows`."""
+    silences, windows = (_rows(connection.execute(query, {"now": now})) for query in _MUTES)
+    return silences, windows
+
+
+def acknowledged(connection: Connection) -> dict[int, str]:
+    """As `Store.acknowledged`."""
+    return {row.id: row.acknowledged_by for row in connection.execute(_ACKNOWLEDGED)}
 
 
 def open_store(url: str) -> Store:

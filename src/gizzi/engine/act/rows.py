@@ -120,9 +120,13 @@ def unfinished(connection: Connection) -> list[dict[str, Any]]:
     return _all(connection, select(actions).where(actions.c.state != "closed").order_by(actions.c.id))
 
 
+# Asked every second: made once.
+_WANTED = select(actions).where(actions.c.state == "wanted").order_by(actions.c.id)
+
+
 def wanted(connection: Connection) -> list[dict[str, Any]]:
     """What people asked for and nobody has taken up."""
-    return _all(connection, select(actions).where(actions.c.state == "wanted").order_by(actions.c.id))
+    return _all(connection, _WANTED)
 
 
 def latest_approval(connection: Connection, number: int) -> dict[str, Any] | None:

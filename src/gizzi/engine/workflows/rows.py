@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from gizzi.clock import iso
 from gizzi.errors import NotFound
@@ -39,8 +39,12 @@ def all_runs(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(select(runs).order_by(runs.c.wanted_at.desc(), runs.c.id).limit(limit))]
 
 
+# Asked every second: made once.
+_IN_STATE = select(runs).where(runs.c.state == bindparam("state")).order_by(runs.c.wanted_at)
+
+
 def unfinished(connection: Connection, state: str) -> list[dict[str, Any]]:
-    return [dict(row._mapping) for row in connection.execute(select(runs).where(runs.c.state == state).order_by(runs.c.wanted_at))]
+    return [dict(row._mapping) for row in connection.execute(_IN_STATE, {"state": state})]
 
 
 def begin(connection: Connection, run_id: str, now: float) -> None:
