@@ -1,4 +1,4 @@
-"""Who would answer: nobody at a local server's address, and what to do where nobody is left at all."""
+"""Who would answer: nobody where no server listens, and what to do where nobody is left at all."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ HOW_TO = f"start Ollama, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or put three l
 async def unserved(catalogue: Catalogue, names: Iterable[str]) -> dict[str, str]:
     """By model id, why nobody answers for it: what a call would find out after its library was loaded, for seconds and 35 MB.
 
-    Those that may be answered for, and all that are not local, are left out.
+    Only servers that want no key are knocked at, which are our own; all that may answer are left out.
     """
     models = [catalogue.models[name] for name in names]
     asked = {model.provider: catalogue.providers[model.provider] for model in models}
-    local = [provider for provider in asked.values() if provider.local and provider.program is None]
-    heard = dict(zip((provider.name for provider in local), await asyncio.gather(*map(_listens, local)), strict=True))
+    ours = [of for of in asked.values() if of.key_env is None and of.key_file is None and of.program is None]
+    heard = dict(zip((provider.name for provider in ours), await asyncio.gather(*map(_listens, ours)), strict=True))
     return {
         model.id: f"{model.id}: no connection to {asked[model.provider].url}; is it running?"
         for model in models

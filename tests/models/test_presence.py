@@ -1,0 +1,77 @@
+"""Who would answer, found out before a library is loaded for it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import date
+
+from gizzi.config import Settings, parse
+from gizzi.models.catalogue import Catalogue
+from gizzi.models.merge import catalogue_of
+from gizzi.models.presence import unserved
+from gizzi.registry import load
+
+
+def catalogue(url: str) -> Catalogue:
+    raw = {
+        "plugins": {"folder": "/nonexistent"},
+        "providers": {
+            "mine": {"api": "openai", "url": url},
+            "far": {"api": "openai", "url": "https://models.example/v1", "key_env": "FAR_KEY"},
+        },
+        "models": {f"{of}/m": {"tier": "local", "price": {"input": 0, "output": 0}} for of in ("mine", "far")},
+    }
+    settings: Settings = parse(raw, "the test")
+    return catalogue_of(settings, load(settings), date(2026, 1, 1))
+
+
+async def test_a_server_that_listens_serves_and_a_closed_port_does_not(free_port: Callable[[], int]) -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        assert await unserved(catalogue(f"http://127.0.0.1:{port}/v1"), ["mine/m", "far/m"]) == {}
+    closed = f"http://127.0.0.1:{free_port()}/v1"
+    found = await unserved(catalogue(closed), ["mine/m", "far/m"])
+    assert found == {"mine/m": f"mine/m: no connection to {closed}; is it running?"}, "what is not ours is not knocked at"
+
+
+async def test_a_name_that_cannot_be_looked_up_serves_nobody() -> None:
+    assert list(await unserved(catalogue("http://nobody.invalid:8000/v1"), ["mine/m"])) == ["mine/m"]
+
+
+def test_a_question_that_nobody_would_answer_loads_no_library(free_port: Callable[[], int]) -> None:
+    code = f"""
+import asyncio, sys
+from gizzi.config import parse
+from gizzi.engine.decide.mind import NoReply, Question
+from gizzi.engine.decide.router_mind import RouterMind
+from gizzi.errors import GizziError
+from gizzi.models.router import Router
+
+raw = {{
+    "store": {{"url": "sqlite://"}},
+    "plugins": {{"folder": "/nonexistent"}},
+    "providers": {{"mine": {{"api": "openai", "url": "http://127.0.0.1:{free_port()}/v1"}}}},
+    "models": {{"mine/m": {{"tier": "local", "price": {{"input": 0, "output": 0}}}}}},
+    "tiers": {{"local": ["mine/m"], "standard": ["mine/m"], "frontier": ["mine/m"]}},
+}}
+
+async def main():
+    async with Router(parse(raw, "the test")) as router:
+        for ask in (router.ask("Why is it slow?"), RouterMind(router).think(Question("on-call", "local", "Decide.", "What now?", "", "low"))):
+            try:
+                await ask
+            except (GizziError, NoReply) as error:
+                assert "no connection to" in str(error), error
+            else:
+                raise SystemExit("somebody answered")
+    loaded = {{"pydantic_ai", "openai", "dbos"}} & set(sys.modules)
+    raise SystemExit(f"loaded: {{loaded}}" if loaded else 0)
+
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-c", code], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
