@@ -61,7 +61,8 @@ raw = {{
 
 async def main():
     async with Router(parse(raw, "the test")) as router:
-        for ask in (router.ask("Why is it slow?"), RouterMind(router).think(Question("on-call", "local", "Decide.", "What now?", "", "low"))):
+        question = Question("on-call", "local", "Decide.", "What now?", "", "low")
+        for ask in (router.ask("Why is it slow?"), RouterMind(router).think(question)):
             try:
                 await ask
             except (GizziError, NoReply) as error:
