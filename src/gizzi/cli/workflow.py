@@ -28,7 +28,7 @@ ENDED = ("done", "stopped", "failed")
 STATE_STYLE = {"running": "yellow", "wanted": "dim", "done": "green", "stopped": "bold red", "failed": "bold red", "said": ""}
 GETS_GOING_S = 5.0
 """So long a run that a daemon took up is watched for an early end."""
-FINISH_S = 10.0
+FINISH_S = 20.0
 """How long people's channels may take to be told of its end, before the process ends."""
 
 
