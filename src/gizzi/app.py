@@ -58,7 +58,6 @@ from gizzi.reach.http import HttpClient
 from gizzi.reach.node import HttpNode
 from gizzi.reach.patience import PatientNode
 from gizzi.reach.ssh import SshRunner
-from gizzi.readers.text import harmless
 from gizzi.roles.load import ON_CALL, WATCHER, load_roles, role_named, with_budgets
 from gizzi.store import Store, open_store
 
@@ -106,8 +105,7 @@ class App:
         self.foresight = Foresight(watch)
         self.response = Response(self.door)
         self.responder = Responder(self.response, runs, looks_for_wishes=watch.live)
-        self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, live=watch.live)
-        self.workflows.on_end.append(self._tell_end)
+        self.workflows = WorkflowRunner(settings, self.registry, self.response, runs, watch.reach.http, self.teller.say, live=watch.live)
         self.memory = Memory(store, self.clock, keys_of(store.shown_url, state_folder()))
         self.panels = Panels(watch, self.desk, self.actions, self.memory)
         self.remembering = Remembering(self.memory, store, self.clock)
@@ -142,9 +140,6 @@ class App:
                 await self.teller.approval_ended(approval)
             if news.kind != "acting" and (news.action["outcome"] is not None or news.needs_person):
                 await self.teller.action_done({**news.action, "text": news.text})
-
-    async def _tell_end(self, run_id: str, state: str, text: str | None) -> None:
-        self.teller.say(run_id, f"Workflow {run_id}: {state}", f"{harmless(text or '', 1000)}\nLook: gizzi workflow show {run_id}".strip())
 
     def _decider(self, mind: Mind) -> Decider:
         role = role_named(self._roles, ON_CALL)

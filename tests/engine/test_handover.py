@@ -71,7 +71,11 @@ class Hands:
         self.settings = settings_in(folder)
         self.store: Store = open_store(self.settings.store.url)
         self.told: list[tuple[str, str, str]] = []
-        self.over = HandOver(self.settings, RULES, self.store, LiveClock(), lambda *said: self.told.append(said))
+        self.over = HandOver(self.settings, RULES, self.store, LiveClock(), self._tell)
+
+    async def _tell(self, about: str, title: str, body: str, work: Any) -> None:
+        await self.store.run(work)
+        self.told.append((about, title, body))
 
 
 async def test_it_is_handed_over_once_with_the_command(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ ENDED = ("done", "stopped", "failed")
 STATE_STYLE = {"running": "yellow", "wanted": "dim", "done": "green", "stopped": "bold red", "failed": "bold red", "said": ""}
 GETS_GOING_S = 5.0
 """So long a run that a daemon took up is watched for an early end."""
+FINISH_S = 20.0
+"""How long people's channels may take to be told of its end, before the process ends."""
 
 
 def list_workflows(config: Path | None, *, as_json: bool) -> int:
@@ -152,7 +154,9 @@ async def _here(app: App, desk: WorkflowDesk, run_id: str) -> dict[str, Any]:
         await asyncio.wait({running, following}, return_when=asyncio.FIRST_COMPLETED)
         if running.done():
             running.result()
-        return await following
+        shown = await following
+        await app.teller.finish(FINISH_S)
+        return shown
     finally:
         for task in (running, following):
             task.cancel()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
+from sqlalchemy import insert
 from sqlalchemy.engine import make_url
 
 from gizzi.alerts.alert import Alert
@@ -22,10 +23,11 @@ from gizzi.engine import records
 from gizzi.engine.act.response import ENDS, News
 from gizzi.engine.files.write import Files, Written
 from gizzi.engine.patience import patiently
+from gizzi.engine.tell.teller import Say
 from gizzi.errors import GizziError
 from gizzi.kinds import Rule
 from gizzi.readers.text import harmless
-from gizzi.store import Store
+from gizzi.store import Store, schema
 
 log = structlog.get_logger("gizzi.handover")
 
@@ -35,12 +37,10 @@ LOW_CONFIDENCE = 0.5
 
 
 class HandOver:
-    """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop. tell: gives people a title and a
-    text."""
+    """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop. tell: tells people of
+    it."""
 
-    def __init__(
-        self, settings: Settings, rules: Mapping[str, Rule], store: Store, clock: Clock, tell: Callable[[str, str, str], None]
-    ) -> None:
+    def __init__(self, settings: Settings, rules: Mapping[str, Rule], store: Store, clock: Clock, tell: Say) -> None:
         self._files = Files(settings, folder_of(settings), named=True)
         self._rules = rules
         self._store = store
@@ -85,11 +85,11 @@ class HandOver:
         (incident,) = records.incidents_of([row], await self._store.alert_rows(incidents=[number]))
         written = self._write(incident, why)
         text = f"{why}; Claude Code looks into it with: {written.command}"
-        await self._store.record((), (), [{"incident": number, "at": self._clock.now(), "kind": KIND, "text": text}])
+        line = insert(schema.events).values(incident=number, at=self._clock.now(), kind=KIND, text=text)
+        title, body = f"inc-{number} is handed over: {harmless(why)}", f"{harmless(incident.summary)}\nRun: {written.command}"
+        await self._tell(f"handover-inc-{number}", title, body, lambda connection: connection.execute(line))
         self._store.version += 1
         log.info(KIND, incident=f"inc-{number}", why=why, path=str(written.path))
-        about = f"handover-inc-{number}"
-        self._tell(about, f"inc-{number} is handed over: {harmless(why)}", f"{harmless(incident.summary)}\nRun: {written.command}")
         return written
 
     def _write(self, incident: Incident, why: str) -> Written:

@@ -29,7 +29,8 @@ notes = Table(
     Column("detail", Text, nullable=False),
     Column("said", Boolean, nullable=False),
 )
-"""What does not show in the incident itself: approvals asked for, actions carried out."""
+"""What does not show in the incident itself: approvals asked for, actions carried out; and what is said of no incident (it is 0 then), such
+as how a run ended."""
 Index("told_notes_said", notes.c.said)
 
 outbox = Table(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +78,11 @@ async def test_killed_while_one_is_under_way_and_while_one_waits(tmp_path: Path)
             for daemon in daemons:
                 await daemon.kill()
     assert not any("Traceback" in daemon.said for daemon in daemons)
+
+
+def test_what_dbos_loads_of_the_stores_own_library_is_there_before_the_loop() -> None:
+    made = "DbosRuns(None, None, 'sqlite:///x.db', 'me')"
+    shown = "[name in sys.modules for name in ('sqlalchemy.orm', 'dbos')]"
+    code = f"import sys; from gizzi.engine.durable.dbos_runs import DbosRuns; {made}; print(*{shown})"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert found.stdout.split() == ["True", "False"], found.stderr

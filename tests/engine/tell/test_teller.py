@@ -105,6 +105,76 @@ async def test_what_a_person_asked_for_is_told_without_an_incident() -> None:
     await telling.kill()
 
 
+async def say(telling: Telling, about: str = "errand-1") -> None:
+    await telling.teller.say(about, f"Workflow {about}: done", f"all is well\nLook: gizzi workflow show {about}", lambda connection: None)
+
+
+@in_virtual_time
+async def test_what_was_said_is_told_once_to_all_though_the_process_ended_first() -> None:
+    telling = simulated()
+    await say(telling)
+    telling.start()
+    await telling.clock.sleep(1)
+    for _ in range(3):
+        await say(telling)
+        await telling.restart()
+        await telling.clock.sleep(100)
+    for box in telling.boxes.values():
+        (message,) = box.got
+        assert (message.title, message.incident, message.change) == ("Workflow errand-1: done", "errand-1", "opened")
+        assert message.body.splitlines() == ["all is well", "Look: gizzi workflow show errand-1"] and message.id
+    await say(telling, "errand-2")
+    await telling.kill()
+    await telling.restart()
+    await telling.clock.sleep(100)
+    assert [m.incident for m in telling.boxes[PAGER].got] == ["errand-1", "errand-2"]
+    await telling.kill()
+
+
+@in_virtual_time
+async def test_what_was_said_a_day_ago_is_not_told_any_more() -> None:
+    telling = simulated()
+    await say(telling)
+    await telling.clock.sleep(delivery.GIVE_UP_S + 1)
+    await say(telling, "errand-2")
+    telling.start()
+    await telling.clock.sleep(100)
+    assert [m.incident for m in telling.boxes[PAGER].got] == ["errand-2"]
+    assert await telling.teller._outbox.with_news() == set()
+    await telling.kill()
+
+
+@in_virtual_time
+async def test_what_is_said_is_kept_with_what_happened_or_not_at_all() -> None:
+    telling = simulated()
+
+    def fails(connection: Any) -> None:
+        raise StoreError("the store is full")
+
+    with pytest.raises(StoreError):
+        await telling.teller.say("errand-1", "Workflow errand-1: done", "", fails)
+    assert await telling.teller._outbox.with_news() == set()
+    await telling.change(1, tell=False)
+    await say(telling)
+    telling.start()
+    await telling.clock.sleep(60)
+    (message,) = telling.boxes[CHAT].got[-1:]
+    assert "incidents" not in message.title, "the end of a run is no incident"
+    assert Counter(m.incident for m in telling.boxes[PAGER].got) == Counter(["inc-1", "errand-1"])
+    await telling.kill()
+
+
+async def test_who_is_about_to_end_waits_for_what_was_said() -> None:
+    telling = Telling({**BOTH, "group": "60s"}, live=True)
+    telling.start()
+    await telling.change(1)
+    await say(telling)
+    await telling.teller.finish(60.0)
+    assert "errand-1" in [m.incident for m in telling.boxes[PAGER].got]
+    assert await telling.teller._outbox.loose_notes() == [] and await telling.teller._outbox.due() == {}
+    await telling.kill()
+
+
 @in_virtual_time
 async def test_what_happened_while_nobody_told_is_told_once_after_the_restart() -> None:
     telling = simulated()

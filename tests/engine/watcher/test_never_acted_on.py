@@ -60,7 +60,7 @@ async def test_it_is_not_handed_over_and_hands_nothing_over(tmp_path: Any) -> No
     await store.record(
         [(records.incident_row(one), True) for one in (rule, model)], [records.alert_row(a) for a in _alerts(rule, model)], []
     )
-    handover = HandOver(SimpleNamespace(store=SimpleNamespace(url=f"sqlite:///{tmp_path}/x.db")), {}, store, None, lambda *_: None)  # type: ignore[arg-type]
+    handover = HandOver(SimpleNamespace(store=SimpleNamespace(url=f"sqlite:///{tmp_path}/x.db")), {}, store, None, None)  # type: ignore[arg-type]
     assert await handover.hand_over(1, None) is None, "a model's finding is no second cause"
     assert await handover.hand_over(2, "it is unsure") is None
     store.close()

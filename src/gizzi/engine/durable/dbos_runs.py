@@ -67,6 +67,7 @@ class DbosRuns:
         self._launching = asyncio.Lock()
         self._beating: asyncio.Task[None] | None = None
         self._idle: set[str] = set()
+        importlib.import_module("sqlalchemy.orm")  # before the loop: half loaded, with DBOS beside it, it breaks the store's statements
 
     def register(self, name: str, procedure: Procedure) -> None:
         self._procedures[name] = procedure

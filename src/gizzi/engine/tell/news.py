@@ -47,11 +47,14 @@ class IncidentNow:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What the incident itself does not show. kind: approval or action. detail: as the caller gave it, untrusted."""
+    """What the incident itself does not show. kind: approval, action, or said: told as it stands, of no incident.
+
+    detail: as the caller gave it, untrusted; what is said is a message's `about, title, body`, harmless already.
+    """
 
     key: str
     incident: int
-    kind: Literal["approval", "action"]
+    kind: Literal["approval", "action", "said"]
     at: float
     expires_at: float | None
     detail: Mapping[str, Any]
@@ -62,7 +65,7 @@ class Note:
 
     def is_moot(self, over: bool, now: float) -> bool:
         """Whether nobody needs to hear of it any more. over: its incident is."""
-        return self.kind == "approval" and (over or self.is_late(now))
+        return self.kind != "action" and (over or self.is_late(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ def news_of(case: Case, remind: Mapping[Severity, float], now: float) -> Found:
     if open_and_known:
         _changes(case, found, now)
     fresh = [note for note in case.notes if not note.said]
-    found.news += [News(note.kind, note=note) for note in fresh if note.kind == "action" or note in case.approvals(now)]
+    wanted = [note for note in fresh if note.kind == "action" or note in case.approvals(now)]
+    found.news += [News("action" if note.kind == "action" else "approval", note=note) for note in wanted]
     if open_and_known and not found.news:
         _reminder(case, found, remind, now)
     return found

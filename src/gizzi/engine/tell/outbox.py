@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,10 +94,11 @@ class Outbox:
 
         return await self._store.run(work)
 
-    async def add_note(self, note: Note) -> None:
-        """The same note again does nothing."""
+    async def add_note(self, note: Note, beside: Callable[[Connection], object] = lambda connection: None) -> None:
+        """The same note again does nothing. beside: what is written in the same transaction, each time."""
 
         def work(connection: Connection) -> None:
+            beside(connection)
             if connection.execute(select(notes.c.key).where(notes.c.key == note.key)).first() is None:
                 row = {"key": note.key, "incident": note.incident, "kind": note.kind, "at": note.at, "expires_at": note.expires_at}
                 connection.execute(insert(notes).values(**row, detail=json.dumps(note.detail, default=str), said=False))

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
 from gizzi.alerts.correlate import Change
 from gizzi.alerts.message import Message
 from gizzi.alerts.mute import Maintenance, Silence
-from gizzi.clock import Clock, iso
+from gizzi.clock import Clock, duration_text, iso
 from gizzi.config import Settings
 from gizzi.engine.desk import incident_number
 from gizzi.engine.tell import words
 from gizzi.engine.tell.channels import Channel
-from gizzi.engine.tell.delivery import STORE_RETRY_S, Delivery
+from gizzi.engine.tell.delivery import GIVE_UP_S, STORE_RETRY_S, Delivery
 from gizzi.engine.tell.news import Case, Note
 from gizzi.engine.tell.outbox import NO_INCIDENT, Known, Letter, Outbox
 from gizzi.engine.tell.plan import plan
@@ -37,6 +38,10 @@ LONGEST_PAUSE_S = 120.0
 SAY_AGAIN_S = 60.0
 STORE_DOWN_S = 60.0
 """A store that fails for so long is told without it."""
+FINISH_LOOK_S = 0.1
+
+Say = Callable[[str, str, str, Callable[[Connection], object]], Awaitable[None]]
+"""`Teller.say`, for what writes something and tells people of it."""
 
 
 class Teller:
@@ -99,14 +104,28 @@ class Teller:
         """
         await self._note("action", str(action["id"]), action)
 
-    def say(self, about: str, title: str, body: str) -> None:
+    async def say(self, about: str, title: str, body: str, work: Callable[[Connection], object]) -> None:
         """Something that a person should know, to the channels that are called first. What is untrusted in it must be harmless already.
 
-        about: its own key, such as a run's id: said again of the same, it is the same to a pager, and each key pages by itself.
+        about: its own key, such as a run's id: told once, and each key pages by itself. work: writes what has happened; in one transaction
+        with what is to be told of it, so that neither is kept without the other. Raises StoreError.
         """
         now = self._clock.now()
-        message = Message(title, body, "medium", about, "opened", False, iso(now) or "", id=about)
-        self._delivery.at_once([self.channels[channel] for channel in self._ways.wanted("medium", now, 0.0)], message)
+        if not self.channels:
+            await self._store.run(work)
+            return
+        said = {"about": about, "title": title, "body": body}
+        await self._outbox.add_note(Note(f"said/{about}"[:160], NO_INCIDENT, "said", now, now + GIVE_UP_S, said), work)
+        self._look(NO_INCIDENT, now)
+
+    async def finish(self, within_s: float) -> None:
+        """Wait until all that was said has gone out: for a process that is about to end. What is left then is told by the next one."""
+        self._urgent.add(NO_INCIDENT)
+        self._look(NO_INCIDENT, self._clock.now())
+        with suppress(TimeoutError, StoreError):
+            async with asyncio.timeout(within_s):
+                while self.channels and (await self._outbox.loose_notes() or await self._outbox.due()):
+                    await self._clock.sleep(FINISH_LOOK_S)
 
     async def _note(self, kind: Any, name: str, detail: Mapping[str, Any]) -> None:
         if not self.channels:
@@ -137,6 +156,8 @@ class Teller:
         try:
             for incident, opened_at in (await self._outbox.unfinished(now)).items():
                 self._look(incident, max(now, opened_at + self._settings.notify.group_s))
+            for incident in await self._outbox.with_news():
+                self._look(incident, now + self._settings.notify.group_s)
             await self._delivery.load()
         except StoreError as error:
             self._waits(error, now)
@@ -226,10 +247,14 @@ class Teller:
             await self._outbox.end_notes(stale, now)
 
     async def _tell_loose(self, now: float) -> None:
-        """Approvals that no incident asked for; pagers, which know incidents only, are not told."""
-        called = [channel for channel in self._ways.wanted("medium", now, 0.0) if not self.channels[channel].one_by_one]
+        """What belongs to no incident: what was said, and approvals; of those pagers, which know incidents only, are not told."""
+        called = self._ways.wanted("medium", now, 0.0)
         for note in await self._outbox.loose_notes():
-            told = [] if note.is_moot(False, now) else called
+            told = [channel for channel in called if note.kind == "said" or not self.channels[channel].one_by_one]
+            if note.is_moot(False, now):
+                told = []
+                if note.kind == "said":
+                    log.error("message_lost", title=note.detail["title"], why=f"nobody told it within {duration_text(GIVE_UP_S)}")
             message = words.of_note(note, self._settings.network.name, now)
             letters = [Letter(NO_INCIDENT, channel, self.channels[channel].label, message) for channel in told]
             if await self._outbox.tell_note(note, letters, now):

@@ -56,7 +56,10 @@ def message(case: Case, news: Sequence[News], network: str, now: float) -> Messa
 
 
 def of_note(note: Note, network: str, now: float) -> Message:
-    """What a channel hears of an approval, or an action, that belongs to no incident."""
+    """What a channel hears of an approval, or an action, that belongs to no incident; or of what was said, as of then."""
+    if note.kind == "said":
+        said = note.detail
+        return Message(said["title"][:LONGEST_TITLE], said["body"], "medium", said["about"], "opened", False, iso(note.at) or "")
     what = _what(note.detail)
     if note.kind == "approval":
         title, lines = f"Your yes is needed: {what}", _needed([News("approval", note=note)], now)
@@ -215,7 +218,7 @@ def together(messages: Sequence[Message]) -> Message:
     if len(messages) == 1:
         return messages[0]
     ordered = sorted(messages, key=lambda m: (m.over, -SEVERITIES.index(m.severity), m.at))
-    names = list(dict.fromkeys(m.incident for m in ordered if m.incident))
+    names = list(dict.fromkeys(m.incident for m in ordered if m.incident and m.incident.startswith("inc-")))
     worst, still = ordered[0], sum(not m.over for m in ordered)
     title = f"{len(messages)} messages" if len(names) < 2 else f"{len(names)} incidents"
     title += f": {worst.title}" if still else ", all over"
@@ -237,7 +240,7 @@ def together(messages: Sequence[Message]) -> Message:
 def _part(message: Message) -> str:
     """Its title, where and since when, and its commands."""
     lines = message.body.split("\n")
-    commands = [line for line in lines[1:] if line.startswith(("Needed:", "gizzi approve"))]
+    commands = [line for line in lines[1:] if line.startswith(("Needed:", "gizzi approve", "Run:"))]
     return "\n".join([message.title, *lines[:1], *commands])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,12 +15,13 @@ from gizzi.config import Settings
 from gizzi.engine.act.response import Response
 from gizzi.engine.durable import Procedure, Run, Runs
 from gizzi.engine.patience import patiently
+from gizzi.engine.tell.teller import Say
 from gizzi.engine.workflows import rows
 from gizzi.engine.workflows.run import WorkflowRun
 from gizzi.errors import GizziError
 from gizzi.kinds import Workflow
 from gizzi.reach import Http
-from gizzi.readers.text import one_line
+from gizzi.readers.text import harmless, one_line
 from gizzi.registry import Registry
 
 log = structlog.get_logger("gizzi.workflows")
@@ -31,16 +32,16 @@ LONGEST_TEXT = 1000
 
 @dataclass
 class WorkflowRunner:
-    """`keep` runs beside the loop. on_end: who hears that a run ended: its id, how (done, stopped, failed) and why. on_say: who hears what
-    a run says. live: others write to the store too."""
+    """`keep` runs beside the loop. tell: tells people how a run ended. on_say: who hears what a run says. live: others write to the store
+    too."""
 
     settings: Settings
     registry: Registry
     response: Response
     runs: Runs
     http: Http
+    tell: Say
     live: bool = True
-    on_end: list[Callable[[str, str, str | None], Awaitable[None]]] = field(default_factory=list)
     on_say: list[Callable[[str, str], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,11 +101,11 @@ class WorkflowRunner:
             listener(run_id, text)
 
     async def _end(self, run_id: str, state: str, text: str | None) -> None:
-        await self._write(partial(rows.end, run_id=run_id, state=state, text=text, now=self._clock.now()))
+        ended = partial(rows.end, run_id=run_id, state=state, text=text, now=self._clock.now())
+        body = f"{harmless(text or '', LONGEST_TEXT)}\nLook: gizzi workflow show {run_id}".strip()
+        await patiently(self._clock, partial(self.tell, run_id, f"Workflow {run_id}: {state}", body, ended))
         self._store.version += 1
         log.info("workflow_ended", run=run_id, state=state, text=text or "")
-        for listener in self.on_end:
-            await patiently(self._clock, partial(listener, run_id, state, text))
 
     async def _write(self, work: Callable[..., None]) -> None:
         await patiently(self._clock, partial(self._store.run, work))
