@@ -47,7 +47,7 @@ from gizzi.engine.thinking import Thinking
 from gizzi.engine.watch import Watch
 from gizzi.engine.watcher.watcher import Watcher
 from gizzi.engine.workflows.runner import WorkflowRunner
-from gizzi.errors import ConfigError, GizziError, NotFound, SourceError, StoreError, StoreTaken, UsageError
+from gizzi.errors import ConfigError, GizziError, SourceError, StoreError, StoreTaken, UsageError
 from gizzi.memory.keys import keys_of
 from gizzi.memory.memory import Memory
 from gizzi.models.door import Purse
@@ -241,10 +241,7 @@ class App:
         action = self.registry.actions[name]
         if action.writes or action.needs():
             raise UsageError(f"the action {name} is not one that only looks, or needs more than a validator")
-        validator = next((v for v in self.watch.validators if v.number == number), None)
-        if validator is None:
-            raise NotFound(f"there is no validator {number} in {self.settings.file or 'the configuration'}")
-        given = {"validator": validator, "ssh": self.watch.reach.ssh, "settings": self.settings}
+        given = {"validator": self.door.settings.validator(number), "ssh": self.watch.reach.ssh, "settings": self.settings}
         try:
             async with asyncio.timeout(action.longest_s):
                 return await action.carry_out(given) or "done"

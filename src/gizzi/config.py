@@ -16,7 +16,7 @@ from typing import Any, Self, get_args
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 
-from gizzi.errors import ConfigError
+from gizzi.errors import ConfigError, NotFound
 from gizzi.readers.rows import ModelRow, ProviderRow
 from gizzi.sections import (
     Api,
@@ -95,6 +95,13 @@ class Settings(Section):
     def chain(self, chain_id: str) -> Chain:
         """The chain of that id; one with defaults where the file does not list it."""
         return next((c for c in self.chains if c.id == chain_id), None) or Chain(id=chain_id)
+
+    def validator(self, number: int) -> Validator | None:
+        """The one of that number; None where none are listed, because a Prometheus server names them. Raises NotFound."""
+        found = next((v for v in self.validators if v.number == number), None)
+        if found is None and self.validators:
+            raise NotFound(f"there is no validator {number} in {self.file or 'the configuration'}")
+        return found
 
     def secret(self, name: str, file: str | None = None) -> SecretStr | None:
         """A secret by name: the environment first, then the systemd credential of that name, then the file. None where none has it."""

@@ -70,7 +70,8 @@ class Desk:
         """Mute one rule, on one validator or everywhere; returns until when (epoch seconds). Raises NotFound, UsageError."""
         if not is_external(rule):
             registry.rules[rule]
-        _known_validator(settings, validator)
+        if validator is not None:
+            settings.validator(validator)
         until = self._until(span)
         now = self._clock.now()
         row = {"rule": rule, "validator": validator, "until": until, "why": _reason(why), "by": by, "created_at": now}
@@ -82,7 +83,8 @@ class Desk:
         validator = int(whom) if whom.isdigit() else None
         if validator is None and whom not in chains:
             raise NotFound(f"there is no validator and no chain {whom!r}{nearest(whom, list(chains))}")
-        _known_validator(settings, validator)
+        if validator is not None:
+            settings.validator(validator)
         until = self._until(span)
         now = self._clock.now()
         chain = whom if validator is None else None
@@ -103,12 +105,6 @@ def incident_number(name: str) -> int:
     if match is None:
         raise UsageError(f"{name!r} is not an incident; they are named like inc-3, and `gizzi incidents` lists them")
     return int(match[1])
-
-
-def _known_validator(settings: Settings, number: int | None) -> None:
-    numbers = [v.number for v in settings.validators]
-    if number is not None and numbers and number not in numbers:
-        raise NotFound(f"there is no validator {number} in {settings.file or 'the configuration'}")
 
 
 def _reason(why: str) -> str:

@@ -74,9 +74,7 @@ class ActionDesk:
         if action not in registry.actions or not registry.actions[action].writes:
             known = [item.name for item in registry.actions if item.writes]
             raise NotFound(f"there is no action {action!r}{nearest(action, known)}")
-        numbers = [v.number for v in settings.validators]
-        if numbers and validator not in numbers:
-            raise NotFound(f"there is no validator {validator} in {settings.file or 'the configuration'}")
+        settings.validator(validator)
         if more := registry.actions[action].needs():
             raise UsageError(f"the action {action} also needs {', '.join(more)}; a workflow gives it that: `gizzi workflow list`")
         if not why.strip():

@@ -83,10 +83,7 @@ class Files:
         return {"issue": Outside(issue), "known": Outside("\n".join(known)) if known else None, "prometheus": shlex.quote(str(prometheus))}
 
     def _validator(self, number: int) -> Validator:
-        found = next((v for v in self.settings.validators if v.number == number), None)
-        if found is None and self.settings.validators:
-            raise NotFound(f"there is no validator {number} in {self.settings.file or 'the configuration'}")
-        return found or Validator(number=number, unit=UNIT)
+        return self.settings.validator(number) or Validator(number=number, unit=UNIT)
 
     def _write(self, template: str, file: str, /, **given: Any) -> Written:
         text = render(self.settings, template, gizzi=self.gizzi(), **given)
