@@ -152,7 +152,8 @@ def _ours_s(incidents: list[dict[str, Any]], rule: str, moment: Moment) -> float
 def _say_what_there_was(incidents: list[dict[str, Any]], rule: str, moment: Moment) -> None:
     number, at = moment
     told = [
-        f"{i['id']} {i['rule']} at {datetime.fromisoformat(i['opened_at']).timestamp() - at:+.1f} s, {i['state']}"
+        f"{i['id']} {i['rule']} of {i['validators']} at {datetime.fromisoformat(i['opened_at']).timestamp() - at:+.1f} s, {i['state']}: "
+        + ", ".join(f"{a['rule']} {a['subject']} {datetime.fromisoformat(a['since']).timestamp() - at:+.1f}" for a in i.get("alerts", ()))
         for i in incidents
         if number in i["validators"]
     ]
