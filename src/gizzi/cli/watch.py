@@ -25,11 +25,15 @@ log = structlog.get_logger("gizzi")
 LATEST_END_S = 1.8
 """After this a clean end is no longer awaited (a plugin's thread may be stuck); what happened is in the store already."""
 
+SWITCH_S = 0.001
+"""For so long the loop waits at each call for a thread that is busy, such as one that makes forecasts; five times as long by default."""
+
 
 def watch_until_stopped(config: Path | None, listen: str | None) -> int:
     """Exit code 0 once told to stop."""
     settings = settings_of(config, need_fleet=True)
     to_stderr()
+    sys.setswitchinterval(SWITCH_S)
     asyncio.run(_watch(settings, listen))
     return 0
 
