@@ -6,12 +6,13 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from gizzi.config import Settings, parse
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.merge import catalogue_of
-from gizzi.models.presence import unserved
+from gizzi.models.presence import Presence
 from gizzi.registry import load
 
 
@@ -32,14 +33,31 @@ async def test_a_server_that_listens_serves_and_a_closed_port_does_not(free_port
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server:
-        assert await unserved(catalogue(f"http://127.0.0.1:{port}/v1"), ["mine/m", "far/m"]) == {}
+        assert await Presence().unserved(catalogue(f"http://127.0.0.1:{port}/v1"), ["mine/m", "far/m"]) == {}
     closed = f"http://127.0.0.1:{free_port()}/v1"
-    found = await unserved(catalogue(closed), ["mine/m", "far/m"])
+    found = await Presence().unserved(catalogue(closed), ["mine/m", "far/m"])
     assert found == {"mine/m": f"mine/m: no connection to {closed}; is it running?"}, "what is not ours is not knocked at"
 
 
+async def test_many_at_once_knock_once_and_a_plugins_wire_may_need_no_server(free_port: Callable[[], int]) -> None:
+    knocks: list[int] = []
+
+    async def heard(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        knocks.append(1)
+        writer.close()
+
+    server = await asyncio.start_server(heard, "127.0.0.1", 0)
+    async with server:
+        here, presence = catalogue(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"), Presence()
+        assert not any(await asyncio.gather(*(presence.unserved(here, ["mine/m"]) for _ in range(300))))
+    assert len(knocks) == 1
+    morse = catalogue(f"http://127.0.0.1:{free_port()}/v1")
+    of = replace(morse.providers["mine"], api="morse")
+    assert await Presence().unserved(replace(morse, providers={**morse.providers, "mine": of}), ["mine/m"]) == {}
+
+
 async def test_a_name_that_cannot_be_looked_up_serves_nobody() -> None:
-    assert list(await unserved(catalogue("http://nobody.invalid:8000/v1"), ["mine/m"])) == ["mine/m"]
+    assert list(await Presence().unserved(catalogue("http://nobody.invalid:8000/v1"), ["mine/m"])) == ["mine/m"]
 
 
 def test_a_question_that_nobody_would_answer_loads_no_library(free_port: Callable[[], int]) -> None:

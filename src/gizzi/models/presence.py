@@ -11,8 +11,10 @@ from yarl import URL
 from gizzi.errors import GizziError
 from gizzi.models.catalogue import Catalogue
 from gizzi.models.model import Provider
+from gizzi.models.providers import WIRES
 
 WITHIN_S = 1.0
+KNOCK_AGAIN_S = 5.0
 THREE_LINES = (
     'providers.mine = { api = "openai", url = "http://127.0.0.1:8000/v1" }',
     'models."mine/NAME" = { tier = "local", price = { input = 0, output = 0 } }',
@@ -21,26 +23,38 @@ THREE_LINES = (
 HOW_TO = f"start Ollama, set OPENAI_API_KEY or ANTHROPIC_API_KEY, or put three lines at the top of gizzi.toml: {'; '.join(THREE_LINES)}"
 
 
-async def unserved(catalogue: Catalogue, names: Iterable[str]) -> dict[str, str]:
-    """By model id, why nobody answers for it: what a call would find out after its library was loaded, for seconds and 35 MB.
+class Presence:
+    """What was found lately, so that many questions at once knock once."""
 
-    Only servers that want no key are knocked at, which are our own; all that may answer are left out.
-    """
-    models = [catalogue.models[name] for name in names]
-    asked = {model.provider: catalogue.providers[model.provider] for model in models}
-    ours = [of for of in asked.values() if of.key_env is None and of.key_file is None and of.program is None]
-    heard = dict(zip((provider.name for provider in ours), await asyncio.gather(*map(_listens, ours)), strict=True))
-    return {
-        model.id: f"{model.id}: no connection to {asked[model.provider].url}; is it running?"
-        for model in models
-        if not heard.get(model.provider, True)
-    }
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[float, bool]] = {}
+        self._knocking = asyncio.Lock()
+
+    async def unserved(self, catalogue: Catalogue, names: Iterable[str]) -> dict[str, str]:
+        """By model id, why nobody answers for it: what a call would find out after its library was loaded, for seconds and 35 MB.
+
+        Only servers of built-in wires that want no key are knocked at, which are our own; all that may answer are left out.
+        """
+        models = [catalogue.models[name] for name in names]
+        ours = {of.url for model in models if _is_ours(of := catalogue.providers[model.provider])}
+        async with self._knocking:
+            now = asyncio.get_running_loop().time()
+            unknown = [url for url in ours if url not in self._found or now - self._found[url][0] > KNOCK_AGAIN_S]
+            for url, is_there in zip(unknown, await asyncio.gather(*map(_listens, unknown)), strict=True):
+                self._found[url] = asyncio.get_running_loop().time(), is_there
+            silent = {url for url in ours if not self._found[url][1]}
+        urls = {model.id: catalogue.providers[model.provider].url for model in models}
+        return {name: f"{name}: no connection to {url}; is it running?" for name, url in urls.items() if url in silent}
 
 
-async def _listens(provider: Provider) -> bool:
+def _is_ours(provider: Provider) -> bool:
+    return provider.key_env is None and provider.key_file is None and provider.program is None and provider.api in WIRES
+
+
+async def _listens(address: str) -> bool:
     """True also where that cannot be told: then the call itself will."""
     try:
-        url = URL(provider.url)
+        url = URL(address)
         host, port = url.host, url.port
     except ValueError:
         return True

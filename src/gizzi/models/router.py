@@ -41,7 +41,7 @@ from gizzi.models.merge import catalogue_of
 from gizzi.models.model import Provider
 from gizzi.models.outcomes import Outcomes
 from gizzi.models.plans import carry_out
-from gizzi.models.presence import is_away, nobody, unserved
+from gizzi.models.presence import Presence, is_away, nobody
 from gizzi.models.providers import Providers, preload
 from gizzi.models.redact import Redactor
 from gizzi.models.reflex_answers import answer as reflex_answer
@@ -103,6 +103,7 @@ class Router:
         self._opened: Opened | None = None
         self._warm: Opened | None = None
         self._warming = asyncio.Lock()
+        self._presence = Presence()
         self._left: tuple[float, BudgetLeft] | None = None
 
     async def ask(
@@ -176,7 +177,7 @@ class Router:
 
     async def unserved(self, names: Iterable[str]) -> dict[str, str]:
         """Why nobody would answer for these models, by id, as far as that shows before anything is loaded for them."""
-        return {} if self._warm is not None else await unserved(self.catalogue, names)
+        return {} if self._warm is not None else await self._presence.unserved(self.catalogue, names)
 
     async def warm(self) -> None:
         """Load what a first call would load, once and beside the running loop: a daemon must not stand still for it."""
