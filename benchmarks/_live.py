@@ -38,8 +38,7 @@ def simulated(folder: Path, validators: int, authorities: int | None = None) -> 
     command += ["--authorities", str(authorities)] if authorities else []
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        address = _line(process, process.stdout, "ready:").split()[-1]
-        yield address, config
+        yield _line(process, process.stdout, "ready:").split()[-1], config
     finally:
         process.terminate()
         process.wait(20)

@@ -37,8 +37,7 @@ LOW_CONFIDENCE = 0.5
 
 
 class HandOver:
-    """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop. tell: tells people of
-    it."""
+    """`hear` is given every stored change, `hear_news` all that actions do; `keep` runs beside the loop. tell: tells people of it."""
 
     def __init__(self, settings: Settings, rules: Mapping[str, Rule], store: Store, clock: Clock, tell: Say) -> None:
         self._files = Files(settings, folder_of(settings), named=True)

@@ -36,7 +36,7 @@ def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callab
     status = getattr(error, "status_code", None)
     said = f": {words}" if words else ""
     texts: dict[Kind, str] = {
-        "refused": f"no connection to {host}; is it running?",
+        "refused": refused_at(host),
         "timeout": "it did not answer in time",
         "rate_limit": f"it is asked too often (429){said}",
         "quota": f"the account there has nothing left to spend{said}",
@@ -51,6 +51,10 @@ def failure_of(error: Exception, model: Model, provider: Provider, scrub: Callab
     }
     retry_after_s = getattr(error, "retry_after", None)
     return ModelCallFailed(kind, f"{model.id}: {texts[kind]}", retry_after_s=retry_after_s, sent=kind != "refused")
+
+
+def refused_at(url: str) -> str:
+    return f"no connection to {url}; is it running?"
 
 
 def without_key(text: str, key: str) -> str:

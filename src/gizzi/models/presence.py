@@ -10,6 +10,7 @@ from yarl import URL
 
 from gizzi.errors import GizziError
 from gizzi.models.catalogue import Catalogue
+from gizzi.models.failures import refused_at
 from gizzi.models.model import Provider
 from gizzi.models.providers import WIRES
 
@@ -35,16 +36,13 @@ class Presence:
 
         Only servers of built-in wires that want no key are knocked at, which are our own; all that may answer are left out.
         """
-        models = [catalogue.models[name] for name in names]
-        ours = {of.url for model in models if _is_ours(of := catalogue.providers[model.provider])}
+        urls = {name: of.url for name in names if _is_ours(of := catalogue.providers[catalogue.models[name].provider])}
         async with self._knocking:
             now = asyncio.get_running_loop().time()
-            unknown = [url for url in ours if url not in self._found or now - self._found[url][0] > KNOCK_AGAIN_S]
+            unknown = [url for url in set(urls.values()) if url not in self._found or now - self._found[url][0] > KNOCK_AGAIN_S]
             for url, is_there in zip(unknown, await asyncio.gather(*map(_listens, unknown)), strict=True):
                 self._found[url] = asyncio.get_running_loop().time(), is_there
-            silent = {url for url in ours if not self._found[url][1]}
-        urls = {model.id: catalogue.providers[model.provider].url for model in models}
-        return {name: f"{name}: no connection to {url}; is it running?" for name, url in urls.items() if url in silent}
+            return {name: f"{name}: {refused_at(url)}" for name, url in urls.items() if not self._found[url][1]}
 
 
 def _is_ours(provider: Provider) -> bool:

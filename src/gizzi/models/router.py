@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -151,10 +151,7 @@ class Router:
 
     async def _carried_out(self, task: Task, route: Route, statuses: Sequence[Mapping[str, Any]]) -> Answer:
         """Each call of the route's plan, through the door."""
-        missed = await self.unserved(route.models)
-        if len(missed) == len(route.models):
-            raise NoAnswer(f"no model answered: {'; '.join(missed.values())}", missed)
-        await self.warm()
+        await self.ready(route.models)
 
         async def ask(task: Task, route: Route, *, vote: bool = False) -> Answer:
             call = self.call_for(task, statuses, prompts.instructions(vote=vote))
@@ -175,9 +172,12 @@ class Router:
         said = reflex_answer(asked, await self._statuses()) if asked else None
         return None if said is None else _by_reflex(said, began, "live status answers it, without a model")
 
-    async def unserved(self, names: Iterable[str]) -> dict[str, str]:
-        """Why nobody would answer for these models, by id, as far as that shows before anything is loaded for them."""
-        return {} if self._warm is not None else await self._presence.unserved(self.catalogue, names)
+    async def ready(self, names: Sequence[str]) -> None:
+        """`warm`, unless it shows before anything is loaded that nobody would answer for any of these models. Raises NoAnswer then."""
+        missed = {} if self._warm is not None else await self._presence.unserved(self.catalogue, names)
+        if missed and len(missed) == len(names):
+            raise NoAnswer(f"no model answered: {'; '.join(missed.values())}", missed)
+        await self.warm()
 
     async def warm(self) -> None:
         """Load what a first call would load, once and beside the running loop: a daemon must not stand still for it."""

@@ -91,11 +91,7 @@ class RouterMind:
 
     async def think(self, question: Question) -> Reply:
         try:
-            names = self._models_of(question.tier)
-            unserved = await self._router.unserved(names)
-            if names and len(unserved) == len(names):
-                raise NoReply("; ".join(unserved.values()))
-            await self._router.warm()
+            await self._router.ready(self._models_of(question.tier))
         except GizziError as error:
             raise NoReply(str(error)) from None
         from pydantic_ai import Agent, NativeOutput, UsageLimits
