@@ -72,7 +72,7 @@ class Teller:
         self._acknowledged: set[int] = set()
         self._others_at = 0.0
         self._said_at = 0.0
-        self._version = store.version
+        self._version = -1  # so that what was written before is noticed at the first step
         self._told_at: list[float] = []
         self._urgent: set[int] = set()
         self._trouble_since: float | None = None
@@ -156,8 +156,6 @@ class Teller:
         try:
             for incident, opened_at in (await self._outbox.unfinished(now)).items():
                 self._look(incident, max(now, opened_at + self._settings.notify.group_s))
-            for incident in await self._outbox.with_news():
-                self._look(incident, now + self._settings.notify.group_s)
             await self._delivery.load()
         except StoreError as error:
             self._waits(error, now)
